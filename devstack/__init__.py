@@ -1,0 +1,1 @@
+"""Everything a developer's machine stands in for: engines, mail, provider, shop."""
