@@ -1,0 +1,1 @@
+"""The kit under every service: messages, money, errors, and one mechanism for moving work safely."""

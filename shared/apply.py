@@ -1,0 +1,212 @@
+"""The one transaction: claim, resolve, lock, load, decide, save; then, after the commit, wake and reply."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from shared import answers, inbox, outbox, tasks
+from shared.answers import Claim, IdempotencyKey
+from shared.decision import Answer, Decision, Outgoing, Task
+from shared.envelope import encode, new_id
+from shared.failpoints import passing
+from shared.inbox import Incoming, Parking
+from shared.messages.base import wrap
+
+log = structlog.get_logger()
+
+S = TypeVar("S")
+
+
+class Store(Protocol[S]):
+    """What one service tells the kit about its aggregates. It can neither commit nor call outside."""
+
+    async def resolve(self, connection: AsyncConnection, batch: Sequence[Incoming]) -> Sequence[str | None]:
+        """The aggregate's key for each message, without a lock; None when it is not known (yet)."""
+        ...
+
+    async def load(self, connection: AsyncConnection, keys: Sequence[str]) -> dict[str, S]:
+        """Locks the aggregates (sorted keys; missing rows inserted empty), then loads what hangs under them
+        in new statements.
+        """
+        ...
+
+    async def save(self, connection: AsyncConnection, before: dict[str, S], after: dict[str, S]) -> None:
+        """Writes the states that changed, in bulk."""
+        ...
+
+
+Decide = Callable[[S, Incoming, datetime], Decision[S]]
+
+
+async def _archive_nothing(connection: AsyncConnection, fresh: Sequence[Incoming]) -> None:
+    """Most consumers keep nothing beside their aggregates."""
+
+
+def _no_match(incoming: Incoming) -> Task | None:
+    """Most messages carry their key; one that does not is ignored."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Applier(Generic[S]):
+    """Applies batches of messages for one consumer; each batch is one READ COMMITTED transaction.
+
+    `archive` keeps fresh messages as they came. `unmatched` gives the task that tries again to find the
+    aggregate of a message that resolved to none. `reply` is called after the commit and may lose replies.
+    """
+
+    consumer: str
+    source: str
+    engine: AsyncEngine
+    store: Store[S]
+    decide: Decide[S]
+    clock: Callable[[], datetime]
+    committed: Callable[[], None]
+    reply: Callable[[Sequence[Answer]], None]
+    publishes_here: Callable[[], bool] = lambda: True
+    archive: Callable[[AsyncConnection, Sequence[Incoming]], Awaitable[None]] = _archive_nothing
+    unmatched: Callable[[Incoming], Task | None] = _no_match
+
+    async def apply(self, batch: Sequence[Incoming], parkings: Sequence[Parking] = ()) -> None:
+        """Applies a batch from Kafka. All of it commits, or none of it."""
+        async with self.engine.begin() as connection:
+            fresh, other_body = await inbox.claim(connection, self.consumer, batch)
+            parkings = [*parkings, *(_repeated(i) for i in other_body)]
+            await inbox.park(connection, self.consumer, parkings)
+            replies = await self.within(connection, fresh)
+            passing(f"{self.source}.before_db_commit")
+        passing(f"{self.source}.after_db_commit")
+        for parking in parkings:
+            log.error("parked", consumer=self.consumer, place=parking.record.place, reason=parking.reason)
+        self.after_commit(replies)
+
+    async def apply_result(self, result: Incoming) -> None:
+        """Applies the result of a task and closes it, in one transaction."""
+        async with self.engine.begin() as connection:
+            if result.task_id is not None:
+                await tasks.close(connection, [result.task_id])
+            replies = await self.within(connection, [result])
+        self.after_commit(replies)
+
+    def after_commit(self, replies: Sequence[Answer]) -> None:
+        self.committed()
+        if replies:
+            self.reply(replies)
+
+    async def within(self, connection: AsyncConnection, fresh: Sequence[Incoming]) -> list[Answer]:
+        """Decides and saves in the caller's transaction; gives the replies to send after its commit."""
+        if not fresh:
+            return []
+        now = self.clock()
+        await self.archive(connection, fresh)
+        resolved = await self.store.resolve(connection, fresh)
+        keyed = [(i, key) for i, key in zip(fresh, resolved, strict=True) if key is not None]
+        searches = [t for i, k in zip(fresh, resolved, strict=True) if k is None if (t := self.unmatched(i))]
+        claims = await _claims(connection, keyed, now)
+        before = await self.store.load(connection, sorted({key for _, key in keyed}))
+        after, decisions = self._decide_all(keyed, before, claims, now)
+        if changed := {k: s for k, s in after.items() if s is not before[k]}:
+            await self.store.save(connection, before, changed)
+        await self._carry_out(connection, decisions, searches)
+        ignored = [i.id for i, d in decisions if d.outcome == "ignored" and i.task_id is None]
+        if ignored:
+            await inbox.mark_ignored(connection, self.consumer, ignored)
+        return [a for _, d in decisions for a in d.answers]
+
+    def _decide_all(
+        self,
+        keyed: Sequence[tuple[Incoming, str]],
+        before: dict[str, S],
+        claims: dict[tuple[str, str], Claim],
+        now: datetime,
+    ) -> tuple[dict[str, S], list[tuple[Incoming, Decision[S]]]]:
+        after = dict(before)
+        decisions = []
+        for incoming, key in keyed:
+            decision = _refused(after[key], incoming, key, claims, now)
+            if decision is None:
+                decision = self.decide(after[key], incoming, now)
+                _remember(decision, incoming, claims)
+            after[key] = decision.state
+            decisions.append((incoming, decision))
+        return after, decisions
+
+    async def _carry_out(
+        self,
+        connection: AsyncConnection,
+        decisions: Sequence[tuple[Incoming, Decision[S]]],
+        searches: Sequence[Task],
+    ) -> None:
+        rows = [self._row(incoming, out) for incoming, d in decisions for out in d.events]
+        await outbox.append(connection, rows)
+        await tasks.drop(connection, [key for _, d in decisions for key in d.dropped])
+        await tasks.add(connection, [*(t for _, d in decisions for t in d.tasks), *searches])
+        await answers.store(connection, [a for _, d in decisions for a in d.answers])
+        if rows and not self.publishes_here():
+            await outbox.notify(connection)
+
+    def _row(self, incoming: Incoming, out: Outgoing) -> outbox.OutboxRow:
+        envelope = wrap(
+            out.message,
+            source=self.source,
+            subject=out.key,
+            time=out.time,
+            id=new_id(),
+            correlationid=incoming.envelope.correlationid,
+            causationid=incoming.id,
+            version=out.version,
+        )
+        return outbox.OutboxRow(out.topic, out.key, envelope.id, encode(envelope))
+
+
+def _key_of(incoming: Incoming) -> IdempotencyKey | None:
+    return getattr(incoming.message, "idempotency", None)
+
+
+def _expired(incoming: Incoming, now: datetime) -> bool:
+    expires_at = incoming.envelope.expiresat
+    return expires_at is not None and expires_at < now
+
+
+async def _claims(
+    connection: AsyncConnection, keyed: Sequence[tuple[Incoming, str]], now: datetime
+) -> dict[tuple[str, str], Claim]:
+    asked = [(k, key) for i, k in keyed if (key := _key_of(i)) is not None and not _expired(i, now)]
+    return await answers.claim(connection, asked) if asked else {}
+
+
+def _refused(
+    state: S, incoming: Incoming, subject: str, claims: dict[tuple[str, str], Claim], now: datetime
+) -> Decision[S] | None:
+    """The decision on a command that no decider may see: expired, or a repetition of a known key."""
+    waiting = incoming.envelope.correlationid
+    if _expired(incoming, now):
+        detail = "the command was too old when it arrived; nothing was done: send it again"
+        return Decision(state, answers=(Answer(waiting, "expired", detail=detail),))
+    key = _key_of(incoming)
+    if key is None:
+        return None
+    answer = claims[key.principal, key.key].judge(waiting, subject, key)
+    return Decision(state, answers=(answer,)) if answer else None
+
+
+def _remember(decision: Decision[S], incoming: Incoming, claims: dict[tuple[str, str], Claim]) -> None:
+    """Within a batch: a second message with the same key sees what the first one was answered."""
+    key = _key_of(incoming)
+    if key is None:
+        return
+    pair = (key.principal, key.key)
+    stored = next((a for a in decision.answers if a.stored_under == pair), None)
+    claim = replace(claims[pair], mine=False)
+    if stored is not None:
+        claim = replace(claim, code=stored.code, detail=stored.detail, answer=stored.answer)
+    claims[pair] = claim
+
+
+def _repeated(incoming: Incoming) -> Parking:
+    assert incoming.record is not None
+    return Parking(incoming.record, f"security: id {incoming.id} was applied with another body before")

@@ -1,0 +1,220 @@
+"""Each message takes effect once per consumer; what cannot be processed is parked, whole, for a person."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.envelope import Envelope
+from shared.messages.base import Message
+
+ERROR_LENGTH_MAX = 2000
+RETENTION_DAYS = 90  # longer than any provider repeats a webhook, or Kafka keeps a command
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One Kafka record as it came."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def place(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One decoded message on its way to a decider.
+
+    `task_id` is set when it is the result of a task, which the same transaction then closes.
+    """
+
+    id: str
+    envelope: Envelope
+    message: Message
+    fingerprint: bytes
+    record: Record | None = None
+    task_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parking:
+    """A record that no decider can have, with the reason. Without a usable id its place is its id."""
+
+    record: Record
+    reason: str
+    message_id: str | None = None
+
+
+_CLAIM = text("""
+    INSERT INTO inbox (consumer, message_id, outcome, fingerprint)
+    SELECT :consumer, id, 'applied', fingerprint
+    FROM unnest(CAST(:ids AS text[]), CAST(:fingerprints AS bytea[])) AS new (id, fingerprint)
+    ON CONFLICT DO NOTHING RETURNING message_id""")
+
+_OTHER_BODY = text("""
+    SELECT i.message_id FROM inbox i
+    JOIN unnest(CAST(:ids AS text[]), CAST(:fingerprints AS bytea[])) AS new (id, fingerprint)
+      ON i.message_id = new.id AND i.fingerprint <> new.fingerprint
+    WHERE i.consumer = :consumer AND i.outcome <> 'parked'""")
+
+
+async def claim(
+    connection: AsyncConnection, consumer: str, batch: Sequence[Incoming]
+) -> tuple[list[Incoming], list[Incoming]]:
+    """(those not seen before, in their order; those that repeat a known id with another body).
+
+    Claimed in sorted id order, so that two owners of the same ids cannot deadlock.
+    """
+    if not batch:
+        return [], []
+    ordered = sorted(batch, key=lambda i: i.id)
+    parameters = {
+        "consumer": consumer,
+        "ids": [i.id for i in ordered],
+        "fingerprints": [i.fingerprint for i in ordered],
+    }
+    claimed = set((await connection.execute(_CLAIM, parameters)).scalars())
+    if len(claimed) == len(batch):
+        return list(batch), []
+    other = set((await connection.execute(_OTHER_BODY, parameters)).scalars())
+    return [i for i in batch if i.id in claimed], [i for i in batch if i.id in other]
+
+
+async def mark_ignored(connection: AsyncConnection, consumer: str, ids: Sequence[str]) -> None:
+    """Records that these messages were understood and had nothing to do."""
+    await connection.execute(
+        text("""UPDATE inbox SET outcome = 'ignored'
+                WHERE consumer = :consumer AND message_id = ANY(CAST(:ids AS text[]))"""),
+        {"consumer": consumer, "ids": list(ids)},
+    )
+
+
+async def park(connection: AsyncConnection, consumer: str, parkings: Sequence[Parking]) -> None:
+    """Keeps the whole record and why it could not be processed; a repetition changes nothing."""
+    for parking in sorted(parkings, key=lambda p: p.message_id or p.record.place):
+        record = parking.record
+        await connection.execute(
+            text("""
+                INSERT INTO inbox (consumer, message_id, outcome, fingerprint, topic, partition, record_offset,
+                                   record_key, headers, body, error)
+                VALUES (:consumer, :id, 'parked', '', :topic, :partition, :offset, :key,
+                        CAST(:headers AS jsonb), :body, :error)
+                ON CONFLICT DO NOTHING"""),
+            {
+                "consumer": consumer,
+                "id": parking.message_id or record.place,
+                "topic": record.topic,
+                "partition": record.partition,
+                "offset": record.offset,
+                "key": record.key,
+                "headers": json.dumps([[cleaned(k), v.hex()] for k, v in record.headers]),
+                "body": record.value or b"",
+                "error": cleaned(parking.reason) or "no reason given",
+            },
+        )
+
+
+def cleaned(reason: str) -> str:
+    """A text that PostgreSQL and a terminal can take: no NUL, no control characters, bounded."""
+    printable = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in reason)
+    return printable.encode("utf-8", "replace")[:ERROR_LENGTH_MAX].decode("utf-8", "ignore")
+
+
+async def parked(connection: AsyncConnection, limit: int = 100) -> list[dict[str, Any]]:
+    """The parked messages, oldest first, for a person to look at."""
+    rows = await connection.execute(
+        text("""SELECT consumer, message_id, topic, partition, record_offset, error, received_at,
+                       octet_length(body) AS bytes
+                FROM inbox WHERE outcome = 'parked' ORDER BY received_at LIMIT :limit"""),
+        {"limit": limit},
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+async def unpark(connection: AsyncConnection, consumer: str, message_id: str, person: str) -> Record | None:
+    """Takes a parked message for replay: `parked → applied` in the transaction that does the work.
+
+    None when it is not parked (any more), so two clicks act once.
+    """
+    row = (
+        (
+            await connection.execute(
+                text("""
+            UPDATE inbox SET outcome = 'applied', replayed_by = :person, replayed_at = now()
+            WHERE consumer = :consumer AND message_id = :id AND outcome = 'parked'
+            RETURNING topic, partition, record_offset, record_key, headers, body"""),
+                {"consumer": consumer, "id": message_id, "person": person},
+            )
+        )
+        .mappings()
+        .one_or_none()
+    )
+    if row is None:
+        return None
+    headers = tuple((k, bytes.fromhex(v)) for k, v in row["headers"])
+    return Record(
+        row["topic"],
+        row["partition"],
+        row["record_offset"],
+        row["record_key"],
+        row["body"],
+        headers,
+    )
+
+
+async def delete_old(connection: AsyncConnection, limit: int = 5000) -> int:
+    """Deletes some applied and ignored rows past their retention; parked ones stay for ever."""
+    result = await connection.execute(
+        text("""
+            DELETE FROM inbox WHERE ctid IN (
+                SELECT ctid FROM inbox WHERE received_at < now() - make_interval(days => :days)
+                  AND outcome <> 'parked' LIMIT :limit)"""),
+        {"days": RETENTION_DAYS, "limit": limit},
+    )
+    return result.rowcount
+
+
+_START = text("""
+    INSERT INTO starts (consumer, topic, partition, record_offset, starts)
+    VALUES (:consumer, :topic, :partition, :offset, 1)
+    ON CONFLICT (consumer, topic, partition, record_offset) DO UPDATE SET starts = starts.starts + 1
+    RETURNING starts""")
+
+
+async def count_start(
+    connection: AsyncConnection, consumer: str, topic: str, partition: int, offset: int
+) -> int:
+    """Counts one more start of work at this place; committed before the work, it survives a death."""
+    place = {"consumer": consumer, "topic": topic, "partition": partition, "offset": offset}
+    return int((await connection.execute(_START, place)).scalar_one())
+
+
+async def died_here(connection: AsyncConnection, consumer: str, topic: str, partition: int) -> bool:
+    """Whether an earlier process began work on this partition and did not live to finish it."""
+    result = await connection.execute(
+        text("""SELECT EXISTS (SELECT 1 FROM starts
+                WHERE consumer = :consumer AND topic = :topic AND partition = :partition)"""),
+        {"consumer": consumer, "topic": topic, "partition": partition},
+    )
+    return bool(result.scalar_one())
+
+
+async def survived(
+    connection: AsyncConnection, consumer: str, topic: str, partition: int, up_to: int
+) -> None:
+    """Forgets the starts up to this offset: their work is done."""
+    await connection.execute(
+        text("""DELETE FROM starts WHERE consumer = :consumer AND topic = :topic
+                AND partition = :partition AND record_offset <= :offset"""),
+        {"consumer": consumer, "topic": topic, "partition": partition, "offset": up_to},
+    )

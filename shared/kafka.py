@@ -1,0 +1,161 @@
+"""Topics, and the one place where every option of producers and consumers is said.
+
+The libraries' defaults lose messages (acks=1, auto-created topics with one partition, reading from the
+latest offset), so none is left to its default here.
+"""
+
+import asyncio
+import ssl
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.partitioner import DefaultPartitioner
+
+from shared.settings import KafkaSettings
+
+log = structlog.get_logger()
+
+DAY_MS = 24 * 3600 * 1000
+START_TIMEOUT_S = 10.0  # one try to reach a broker; an admin client once hung for ever without it
+_KEEP = {"cleanup.policy": "delete"}
+_FOR_EVER = {**_KEEP, "retention.ms": "-1"}
+_WEEK = {**_KEEP, "retention.ms": str(7 * DAY_MS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic. Partition counts are fixed for life: a key must stay where it is.
+
+    `written_by_shops`: others produce to it with Kafka's own partitioner (murmur2), so we do too; on
+    topics that only our code writes, CRC-32 is ten times cheaper in Python.
+    """
+
+    name: str
+    owner: str
+    partitions: int
+    config: dict[str, str] = field(hash=False)
+    written_by_shops: bool = False
+
+    def partition_of(self, key: bytes) -> int:
+        if self.written_by_shops:
+            return int(_murmur2(key, list(range(self.partitions)), list(range(self.partitions))))
+        return zlib.crc32(key) % self.partitions
+
+
+_murmur2 = DefaultPartitioner()
+
+ORDERS_EVENTS = Topic("orders.events", "payments", 6, _WEEK, written_by_shops=True)
+PAYMENTS_COMMANDS = Topic("payments.commands", "payments", 6, _WEEK)
+PAYMENTS_WEBHOOKS = Topic("payments.webhooks", "payments", 6, _WEEK)
+PAYMENTS_REPLIES = Topic(
+    "payments.replies", "payments", 3, {**_KEEP, "retention.ms": "600000", "segment.ms": "300000"}
+)
+PAYMENTS_EVENTS = Topic("payments.events", "payments", 6, _FOR_EVER)
+NOTIFIER_EVENTS = Topic("notifier.events", "notifier", 3, {**_KEEP, "retention.ms": str(30 * DAY_MS)})
+RECONCILER_EVENTS = Topic("reconciler.events", "reconciler", 3, _FOR_EVER)
+RECONCILER_COMMANDS = Topic("reconciler.commands", "reconciler", 3, _WEEK)
+
+TOPICS = {
+    t.name: t
+    for t in (
+        ORDERS_EVENTS, PAYMENTS_COMMANDS, PAYMENTS_WEBHOOKS, PAYMENTS_REPLIES, PAYMENTS_EVENTS,
+        NOTIFIER_EVENTS, RECONCILER_EVENTS, RECONCILER_COMMANDS,
+    )
+}  # fmt: skip
+
+
+def connection_options(settings: KafkaSettings) -> dict[str, Any]:
+    """How to reach the brokers, for every client alike."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.bootstrap_servers,
+        "security_protocol": settings.security_protocol,
+    }
+    if settings.security_protocol.endswith("SSL"):
+        options["ssl_context"] = ssl.create_default_context(cafile=settings.ca_file)
+    if settings.security_protocol.startswith("SASL"):
+        password = settings.sasl_password
+        options |= {
+            "sasl_mechanism": "PLAIN",
+            "sasl_plain_username": settings.sasl_username,
+            "sasl_plain_password": password.get_secret_value() if password else None,
+        }
+    return options
+
+
+def consumer_options() -> dict[str, Any]:
+    """What every consumer shares; `shared.consume` says what is a loop's own."""
+    return {
+        "auto_offset_reset": "earliest",  # a group that lost its offsets reads all again: the inbox absorbs it
+        "fetch_max_wait_ms": 20,
+        "max_poll_interval_ms": DAY_MS,  # a loop that waits for its database stays in its group
+        "session_timeout_ms": 10_000,
+        "heartbeat_interval_ms": 2_000,
+        "isolation_level": "read_committed",
+        "check_crcs": True,
+    }
+
+
+def new_producer(settings: KafkaSettings) -> AIOKafkaProducer:
+    """An idempotent producer that acknowledges only what every in-sync replica has."""
+    return AIOKafkaProducer(
+        **connection_options(settings),
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=0,  # callers gather; lingering twice only adds delay
+        max_batch_size=1_000_000,
+        max_request_size=1_000_000,
+        request_timeout_ms=10_000,
+        retry_backoff_ms=100,
+        compression_type=None,
+    )
+
+
+async def declare(settings: KafkaSettings, owner: str, uses: tuple[Topic, ...] = ()) -> None:
+    """Creates the topics that `owner` owns and waits until those it uses exist, saying for which.
+
+    Tried again without limit: a broker that is coming back is not an error.
+    """
+    mine = [t for t in TOPICS.values() if t.owner == owner]
+    wanted = {settings.topic_prefix + t.name for t in (*mine, *uses)}
+    while True:
+        try:
+            missing = await asyncio.wait_for(_declare_once(settings, mine, wanted), START_TIMEOUT_S)
+        except (KafkaError, TimeoutError, OSError) as error:
+            log.warning("waiting for Kafka", servers=settings.bootstrap_servers, error=repr(error))
+        else:
+            if not missing:
+                return
+            log.info("waiting for topics of other services", missing=sorted(missing))
+        await asyncio.sleep(0.5)
+
+
+async def _declare_once(settings: KafkaSettings, mine: list[Topic], wanted: set[str]) -> set[str]:
+    admin = AIOKafkaAdminClient(**connection_options(settings))
+    await admin.start()
+    try:
+        existing = set(await admin.list_topics())
+        new = [
+            NewTopic(
+                name=settings.topic_prefix + t.name,
+                num_partitions=t.partitions,
+                replication_factor=settings.replication_factor,
+                topic_configs=t.config
+                | ({"min.insync.replicas": "2"} if settings.replication_factor >= 3 else {}),
+            )
+            for t in mine
+            if settings.topic_prefix + t.name not in existing
+        ]
+        if new:
+            try:
+                await admin.create_topics(new)
+            except TopicAlreadyExistsError:  # another instance was quicker
+                pass
+            existing = set(await admin.list_topics())
+        return wanted - existing
+    finally:
+        await admin.close()

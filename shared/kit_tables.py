@@ -1,0 +1,87 @@
+"""The tables of the kit, for the first migration of each service.
+
+Names are found through `search_path`, so every schema has its own set.
+"""
+
+KIT_TABLES = """
+CREATE TABLE inbox (
+    consumer text NOT NULL,
+    message_id text NOT NULL,
+    outcome text NOT NULL CHECK (outcome IN ('applied', 'ignored', 'parked')),
+    fingerprint bytea NOT NULL,
+    received_at timestamptz NOT NULL DEFAULT now(),
+    -- the rest is there for parked messages alone
+    topic text, partition integer, record_offset bigint, record_key bytea, headers jsonb, body bytea,
+    error text CHECK (octet_length(error) <= 4000),
+    replayed_by text, replayed_at timestamptz,
+    PRIMARY KEY (consumer, message_id),
+    CHECK (outcome <> 'parked' OR (body IS NOT NULL AND error IS NOT NULL AND topic IS NOT NULL))
+) WITH (fillfactor = 100);
+CREATE INDEX inbox_parked ON inbox (received_at) WHERE outcome = 'parked';
+CREATE INDEX inbox_by_age ON inbox USING brin (received_at);
+
+-- A message that kills the process is found by counting its starts.
+CREATE TABLE starts (
+    consumer text NOT NULL, topic text NOT NULL, partition integer NOT NULL, record_offset bigint NOT NULL,
+    starts integer NOT NULL CHECK (starts > 0),
+    PRIMARY KEY (consumer, topic, partition, record_offset)
+);
+
+CREATE TABLE outbox (
+    position bigint GENERATED ALWAYS AS IDENTITY (CACHE 1),
+    topic text NOT NULL,
+    record_key text NOT NULL,
+    message_id text NOT NULL,
+    payload bytea NOT NULL CHECK (octet_length(payload) <= 900000),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (position)
+) PARTITION BY RANGE (position);
+ALTER TABLE outbox ALTER payload SET STORAGE EXTERNAL;
+CREATE TABLE outbox_0 PARTITION OF outbox FOR VALUES FROM (0) TO (10000000);
+CREATE TABLE outbox_rest PARTITION OF outbox DEFAULT;
+CREATE TABLE outbox_pending (position bigint PRIMARY KEY);
+
+CREATE TABLE leases (name text PRIMARY KEY, owner text NOT NULL, until timestamptz NOT NULL);
+
+CREATE TABLE tasks (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind text NOT NULL,
+    key text NOT NULL,
+    subject text NOT NULL,
+    payload bytea NOT NULL,
+    priority smallint NOT NULL,
+    due_at timestamptz NOT NULL,
+    claims integer NOT NULL DEFAULT 0 CHECK (claims >= 0),
+    lease_owner text,
+    lease_until timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    closed_at timestamptz,
+    outcome text,
+    CHECK ((lease_owner IS NULL) = (lease_until IS NULL)),
+    CHECK ((closed_at IS NULL) = (outcome IS NULL))
+);
+CREATE UNIQUE INDEX tasks_open ON tasks (key) WHERE closed_at IS NULL;
+CREATE INDEX tasks_due ON tasks (due_at) WHERE closed_at IS NULL;
+CREATE INDEX tasks_by_subject ON tasks (subject);
+
+CREATE TABLE stored_answers (
+    principal text NOT NULL,
+    key text NOT NULL,
+    subject text NOT NULL,
+    fingerprint bytea NOT NULL,
+    code text,
+    detail text,
+    answer bytea,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    answered_at timestamptz,
+    PRIMARY KEY (principal, key),
+    CHECK ((code IS NULL) = (answered_at IS NULL) AND (code IS NULL) = (answer IS NULL))
+);
+"""
+
+
+def grants(role: str) -> str:
+    """What the service's own role may do: read and write rows, never change tables."""
+    return (
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {role.removesuffix('_app')} TO {role};"
+    )

@@ -1,0 +1,1 @@
+"""One adapter per provider behind one interface; the only code that knows a provider's ways."""

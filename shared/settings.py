@@ -1,0 +1,106 @@
+"""Settings that every service has. Values come from the environment or from secret files."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRET_LENGTH_MIN = 16  # shorter ones can be guessed; every provider's real secrets are longer
+TEST_SECRETS = ("secret", "password", "changeme", "whsec_test", "admin", "test", "demo", "example")
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(Section):
+    bootstrap_servers: str
+    topic_prefix: str = ""  # lets two systems share one broker; part of every topic and group name
+    replication_factor: int = 1  # 3 in production; asserted by the production mode
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    ca_file: str | None = None
+
+
+class DatabaseSettings(Section):
+    url: SecretStr  # postgresql+asyncpg://…, a role that can only read and write rows
+    owner_url: SecretStr | None = None  # the role that owns the schema; set: migrate at start
+    pool_size: int = 8  # per process; loops and tasks hold one connection each, only while they work
+
+
+class HttpSettings(Section):
+    host: str = "127.0.0.1"
+    port: int
+
+
+class LogSettings(Section):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    format: Literal["console", "json"] = "json"
+
+
+class RazorpaySettings(Section):
+    """Keys of one Razorpay account. Two webhook secrets may be active while one replaces the other."""
+
+    key_id: str
+    key_secret: SecretStr
+    webhook_secrets: tuple[SecretStr, ...] = ()
+    account: str  # acc_…, as webhooks name it
+    base_url: str = "https://api.razorpay.com"
+    checkout_script: str = "https://checkout.razorpay.com/v1/checkout.js"
+    timeout_s: float = 8.0  # below the task lease and the gateway's own limit
+
+
+class ProviderSettings(Section):
+    razorpay: RazorpaySettings | None = None
+
+
+class ServiceSettings(BaseSettings):
+    """The base of each service's settings; a subclass gives `env_prefix`."""
+
+    model_config = SettingsConfigDict(
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="ignore",
+        nested_model_default_partial_update=True,
+    )
+
+    mode: Literal["development", "production"] = "development"
+    time_scale: float = Field(default=1.0, gt=0)  # divides every schedule, expiry and retry interval
+    instance: str = "1"  # tells instances of one service apart: static group membership, lease owner
+    kafka: KafkaSettings
+    database: DatabaseSettings
+    ops: HttpSettings
+    log: LogSettings = LogSettings()
+    failpoint: str = ""  # `name:exit@n`: die at the n-th pass; for tests only
+
+    def secrets(self) -> dict[str, SecretStr]:
+        """The secrets that production mode checks, by setting name."""
+        return {}
+
+    @model_validator(mode="after")
+    def _production_is_strict(self) -> Self:
+        if self.mode == "production":
+            problems = [*self._production_problems()]
+            if problems:
+                raise ValueError("; ".join(problems))
+        return self
+
+    def _production_problems(self) -> list[str]:
+        problems = [
+            f"{name} is a default, a test value or shorter than {SECRET_LENGTH_MIN} characters: set a real secret"
+            for name, secret in self.secrets().items()
+            if weak(secret.get_secret_value())
+        ]
+        if self.time_scale != 1:
+            problems.append("TIME_SCALE must be 1 in production")
+        if self.failpoint:
+            problems.append("FAILPOINT is for tests and must be empty in production")
+        if self.kafka.replication_factor < 3:
+            problems.append("KAFKA__REPLICATION_FACTOR must be at least 3 in production")
+        return problems
+
+
+def weak(secret: str) -> bool:
+    """Whether a secret is too short or looks like one that somebody left in from a test."""
+    return len(secret) < SECRET_LENGTH_MIN or any(word in secret.lower() for word in TEST_SECRETS)
