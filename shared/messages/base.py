@@ -43,7 +43,7 @@ class Catalogue:
         return read_json(bytes(envelope.data), self._decoders[envelope.type].decode)
 
 
-def wrap(
+def wrap(  # noqa: PLR0913 - one name per CloudEvents attribute
     message: Message,
     *,
     source: str,

@@ -12,7 +12,7 @@ Status = Literal[
     "created", "pending_payment", "processing", "paid", "partially_refunded", "refunded", "failed"
 ]  # fmt: skip
 
-# --- payments.commands, key order_id -------------------------------------------------------------------
+# --- payments.commands, key order_id ----------------------------------------------------------------------
 
 
 class RegisterOrder(Command, frozen=True, kw_only=True):
@@ -76,7 +76,7 @@ class ProviderEventReceived(Event, frozen=True, kw_only=True):
     received_at: datetime
 
 
-# --- payments.replies, key the correlation id ----------------------------------------------------------------
+# --- payments.replies, key the correlation id -------------------------------------------------------------
 
 
 class Reply(Message, frozen=True, kw_only=True):
@@ -92,7 +92,7 @@ class Reply(Message, frozen=True, kw_only=True):
     detail: str = ""
 
 
-# --- payments.events, key order_id ----------------------------------------------------------------------------
+# --- payments.events, key order_id ------------------------------------------------------------------------
 
 
 class Amounts(msgspec.Struct, frozen=True, kw_only=True):

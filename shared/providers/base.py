@@ -79,7 +79,7 @@ class Adapter(Protocol):
         ...
 
     def verify_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
-        """Raises Rejected `bad-signature` (its detail is a short reason for the metric), before any parsing."""
+        """Raises Rejected `bad-signature` before any parsing; its detail is a short reason for the metric."""
         ...
 
     def webhook_identity(self, headers: Mapping[str, str], body: bytes) -> tuple[str, str]:

@@ -1,0 +1,177 @@
+"""The Razorpay adapter: what it can do, its schedules, and its calls."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from shared.errors import Malformed, OutcomeUnknown, Rejected
+from shared.messages.facts import ChargeFact, ProviderOrderFact, WebhookContent
+from shared.money import exponent
+from shared.providers.base import Capabilities, OrderRequest, Schedule
+from shared.providers.razorpay import reading
+from shared.providers.razorpay.calls import Calls
+from shared.providers.razorpay.signatures import (
+    SIGNATURE_HEADER,
+    checkout_signature,
+    matches,
+    webhook_signature,
+)
+from shared.settings import RazorpaySettings
+
+PAGE = 100  # the API's maximum (Razorpay docs, Pagination)
+AUTOMATIC_EXPIRY_MIN = 12  # minutes; the least that `automatic_expiry_period` takes
+MANUAL_EXPIRY_MIN = 7200  # minutes, five days: the most that `manual_expiry_period` takes
+
+# Decimals at Razorpay where they might surprise (Razorpay docs, International Payments).
+ZERO_DECIMAL = frozenset({"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF"})
+THREE_DECIMAL = frozenset({"BHD", "IQD", "JOD", "KWD", "OMR", "TND"})
+MINIMUM = {"INR": 100}  # minor units (Razorpay docs, Create an Order)
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+
+Call = Callable[[Any, dict[str, Any]], Any]  # (SDK client, options) -> its answer
+
+
+class RazorpayAdapter:
+    """One Razorpay account."""
+
+    name = "razorpay"
+    capabilities = Capabilities(manual_capture=True, partial_capture=False, void=False, cancel_open=False)
+    schedule = Schedule(
+        after_verify_s=(0.0, 30.0),
+        while_open_s=(5 * MINUTE, 15 * MINUTE),
+        attempt_lifetime_s=30 * MINUTE,
+        after_close_s=(15 * MINUTE, HOUR, DAY, 3 * DAY, 5 * DAY),  # late authorisations come up to days later
+    )
+
+    def __init__(self, settings: RazorpaySettings) -> None:
+        self.account = settings.account
+        self.key_id = settings.key_id
+        self.live = settings.key_id.startswith("rzp_live_")
+        self._script = settings.checkout_script
+        self._key_secret = settings.key_secret.get_secret_value().encode()
+        self._webhook_secrets = [s.get_secret_value().encode() for s in settings.webhook_secrets]
+        self._calls = Calls(
+            settings.key_id, settings.key_secret.get_secret_value(), settings.base_url, settings.timeout_s
+        )
+
+    # --- pure ---------------------------------------------------------------------------------------------
+
+    def check_amount(self, amount: int, currency: str) -> None:
+        decimals = 0 if currency in ZERO_DECIMAL else 3 if currency in THREE_DECIMAL else 2
+        if exponent(currency) != decimals:
+            raise Rejected("currency-not-supported", f"Razorpay does not take {currency}")
+        if amount < MINIMUM.get(currency, 1):
+            raise Rejected(
+                "amount-out-of-range", f"Razorpay takes at least {MINIMUM[currency]} in {currency}"
+            )
+        if currency in THREE_DECIMAL and amount % 10:
+            raise Rejected("amount-not-representable", f"in {currency} the last digit must be 0 at Razorpay")
+
+    def checkout(self, opened: Mapping[str, str]) -> dict[str, object]:  # noqa: ARG002 - Razorpay's answer has no secret for the browser
+        return {"script": self._script}
+
+    def check_proof(self, proof: Mapping[str, str]) -> tuple[str, str | None]:
+        order_id, payment_id = proof["razorpay_order_id"], proof["razorpay_payment_id"]
+        expected = checkout_signature(self._key_secret, order_id, payment_id)
+        if not matches(proof["razorpay_signature"], [expected]):
+            raise Rejected("bad-signature", "the checkout's signature does not hold")
+        return order_id, payment_id
+
+    def recognises(self, headers: Mapping[str, str]) -> bool:
+        return SIGNATURE_HEADER in headers
+
+    def verify_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:  # noqa: ARG002 - the signature has no time
+        given = headers.get(SIGNATURE_HEADER, "")
+        if not given:
+            raise Rejected("bad-signature", "missing")
+        if not matches(given, (webhook_signature(s, body) for s in self._webhook_secrets)):
+            raise Rejected("bad-signature", "wrong")
+
+    def webhook_identity(self, headers: Mapping[str, str], body: bytes) -> tuple[str, str]:  # noqa: ARG002 - the id header is not signed
+        return sha256(body).hexdigest(), reading.references(body)
+
+    def read_webhook(self, body: bytes) -> WebhookContent:
+        return reading.webhook(body)
+
+    # --- calls --------------------------------------------------------------------------------------------
+
+    async def open_order(self, request: OrderRequest) -> ProviderOrderFact:
+        body = {
+            "amount": request.amount,
+            "currency": request.currency,
+            "receipt": request.reference,
+            "notes": {"order_id": request.order_id},
+            "payment": {
+                "capture": "automatic" if request.capture_automatically else "manual",
+                "capture_options": {
+                    "automatic_expiry_period": AUTOMATIC_EXPIRY_MIN,
+                    "manual_expiry_period": MANUAL_EXPIRY_MIN,
+                    "refund_speed": "normal",
+                },
+            },
+        }
+        answer = await self._calls.run(lambda c, o: c.order.create(body, **o), writes=True)
+        try:
+            return reading.order(_as(answer, reading.Order))
+        except Malformed as error:  # the order may well exist: it is found by its receipt
+            raise OutcomeUnknown("provider-outcome-unknown", error.detail) from error
+
+    async def find_order(self, reference: str) -> ProviderOrderFact | None:
+        answer = await self._read(lambda c, o: c.order.all({"receipt": reference}, **o))
+        found = [reading.order(_as(item, reading.Order)) for item in _items(answer)]
+        return next((fact for fact in found if fact.reference == reference), None)
+
+    async def read_charges(self, provider_order_id: str) -> Sequence[ChargeFact]:
+        answer = await self._read(lambda c, o: c.order.payments(provider_order_id, **o))
+        return [reading.charge(_as(item, reading.Payment)) for item in _items(answer)]
+
+    async def read_charge(self, charge_id: str) -> ChargeFact:
+        answer = await self._read(lambda c, o: c.payment.fetch(charge_id, **o))
+        return reading.charge(_as(answer, reading.Payment))
+
+    async def capture(self, charge_id: str, amount: int, currency: str) -> ChargeFact:
+        body = {"currency": currency}  # a fresh dict: the SDK writes the amount into it
+        answer = await self._calls.run(
+            lambda c, o: c.payment.capture(charge_id, amount, body, **o), writes=True
+        )
+        try:
+            return reading.charge(_as(answer, reading.Payment))
+        except Malformed as error:
+            raise OutcomeUnknown("provider-outcome-unknown", error.detail) from error
+
+    async def list_charges(self, since: datetime, until: datetime) -> AsyncIterator[ChargeFact]:
+        """Newest first, by `skip` over a closed window, so that new payments do not shift pages."""
+        window = {"from": int(since.timestamp()), "to": int(until.timestamp()) - 1, "count": PAGE}
+        skip = 0
+        while True:
+            query = {**window, "skip": skip}
+            answer = await self._read(lambda c, o, q=query: c.payment.all(q, **o))
+            items = _items(answer)
+            for item in items:
+                yield reading.charge(_as(item, reading.Payment))
+            if len(items) < PAGE:
+                return
+            skip += PAGE
+
+    async def close(self) -> None:
+        self._calls.close()
+
+    async def _read(self, call: Call) -> Any:
+        return await self._calls.run(call, writes=False)
+
+
+def _as(value: object, kind: type[Any]) -> Any:
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise Malformed("provider-answer-unreadable", f"Razorpay's answer: {error}") from error
+
+
+def _items(answer: object) -> list[object]:
+    if isinstance(answer, dict) and isinstance(answer.get("items"), list):
+        return list(answer["items"])
+    raise Malformed("provider-answer-unreadable", "Razorpay's answer is not a collection")
