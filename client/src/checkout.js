@@ -1,0 +1,230 @@
+/**
+ * The checkout of one order, without a user interface: a state that a page shows (`viewOf`), and three
+ * things a page may ask for (`start`, `pay`, `stop`). It never believes itself or the payment window:
+ * an order is paid when the gateway's status says so.
+ *
+ *     const checkout = new Checkout({ gatewayUrl, orderId, token });
+ *     checkout.subscribe((state) => render(viewOf(state)));
+ *     await checkout.start();
+ *     payButton.onclick = () => checkout.pay();
+ */
+import { Gateway } from "./gateway.js";
+import { follow } from "./live.js";
+import { closedForGood, later, mark, moneyTaken } from "./payment.js";
+import { Problem } from "./problem.js";
+import { openRazorpay } from "./providers/razorpay.js";
+import { rememberProof, rememberToken, rememberedProof, rememberedToken } from "./session.js";
+
+export { openSession } from "./session.js";
+export { formatMoney, formatTime } from "./money.js";
+export { viewOf } from "./view.js";
+export { Problem };
+
+/** @typedef {import("./gateway.js").Payment} Payment */
+/** @typedef {{kind: "declined", reason: string} | {kind: "dismissed"} | {kind: "problem", problem: Problem}} Hint */
+
+/**
+ * @typedef {object} CheckoutState
+ * @property {"loading"|"idle"|"opening"|"open"|"confirming"|"following"|"stopped"} step  what this page does
+ * @property {Payment | null} payment    what the gateway last said: the truth
+ * @property {import("./gateway.js").ProviderOption[]} options
+ * @property {Hint | null} hint          what the page learned by itself: only ever a remark
+ * @property {import("./gateway.js").Wait | null} waiting  a call that repeats itself
+ * @property {string} markBefore         the order's `mark` when the buyer set out, or came back
+ * @property {"live"|"asking"|"lost"} connection
+ */
+
+/**
+ * @typedef {object} CheckoutConfig
+ * @property {string} gatewayUrl
+ * @property {string} orderId
+ * @property {string | null} [token]   the checkout token; else the one this tab remembers
+ * @property {() => Promise<string | null>} [renewToken]  asks the shop for a fresh token
+ * @property {boolean} [redirect]      leave the page instead of opening a popup; by default only in the
+ *                                     browsers inside other apps, where popups to banks are blocked
+ * @property {string} [accent]         colour for the provider's window
+ */
+
+/** @type {Record<string, typeof openRazorpay>} */
+const PROVIDERS = { razorpay: openRazorpay };
+const IN_APP_BROWSER = /FBAN|FBAV|Instagram|Line\/|; wv\)/;
+
+export class Checkout {
+  #config;
+  #gateway;
+  /** @type {CheckoutState} */
+  #state = {
+    step: "loading", payment: null, options: [], hint: null, waiting: null, markBefore: "", connection: "asking",
+  };
+  /** @type {Set<(state: CheckoutState) => void>} */
+  #listeners = new Set();
+  #stop = new AbortController();
+  /** @type {import("./providers/razorpay.js").PaymentWindow | null} */
+  #window = null;
+
+  /** @param {CheckoutConfig} config */
+  constructor(config) {
+    this.#config = { redirect: IN_APP_BROWSER.test(navigator.userAgent), ...config };
+    if (config.token) rememberToken(config.orderId, config.token);
+    this.#gateway = new Gateway({
+      baseUrl: config.gatewayUrl,
+      orderId: config.orderId,
+      tokens: { current: () => rememberedToken(config.orderId), renew: () => this.#renewToken() },
+    });
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  /**
+   * @param {(state: CheckoutState) => void} listener  called at once and after every change
+   * @returns {() => void} unsubscribes
+   */
+  subscribe(listener) {
+    this.#listeners.add(listener);
+    listener(this.#state);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Loads the order, follows it live, and finishes what a reload interrupted. May be called again. */
+  async start() {
+    this.stop();
+    this.#stop = new AbortController();
+    this.#set({ step: "loading", hint: null });
+    await this.#guarded(async () => {
+      const payment = await this.#gateway.status(this.#patience());
+      this.#hear(payment);
+      void this.#follow();
+      const proof = rememberedProof(this.#config.orderId);
+      if (proof && !moneyTaken(payment)) return this.#confirm(proof);
+      if (!moneyTaken(payment) && !closedForGood(payment)) {
+        this.#set({ options: await this.#gateway.options(this.#patience()) });
+      }
+      this.#set({ step: "idle" });
+    });
+  }
+
+  /**
+   * Opens the provider's window and sees the payment through. Does nothing while a try is under way, so
+   * a double click is one click.
+   * @param {string} [provider]  the gateway chooses by default
+   */
+  async pay(provider) {
+    if (this.#state.step !== "idle" && this.#state.step !== "following") return;
+    this.#set({ step: "opening", hint: null, markBefore: mark(this.#state.payment) });
+    await this.#guarded(async () => {
+      const order = await this.#gateway.createOrder(provider, this.#patience());
+      const open = PROVIDERS[order.provider];
+      if (!open) throw new Problem({ code: "provider-unknown-here" });
+      this.#window = await open(order, { redirect: this.#config.redirect ?? false, accent: this.#config.accent });
+      this.#set({ step: "open" });
+      const outcome = await this.#window.outcome;
+      this.#window = null;
+      if (outcome.kind === "returned") return this.#confirm(outcome.proof);
+      this.#set({ step: "idle", hint: outcome.declined ? { kind: "declined", ...outcome.declined } : { kind: "dismissed" } });
+    });
+  }
+
+  /** Ends every connection. The order and its payment stay as they are. */
+  stop() {
+    this.#stop.abort(new DOMException("stopped", "AbortError"));
+  }
+
+  /** @param {Record<string, string>} proof */
+  async #confirm(proof) {
+    const { orderId } = this.#config;
+    rememberProof(orderId, proof);
+    this.#set({ step: "confirming", hint: null, markBefore: mark(this.#state.payment) });
+    try {
+      const answer = await this.#gateway.verify(proof, this.#patience());
+      rememberProof(orderId, null);
+      this.#hear(answer);
+      this.#set({ step: answer.status === "processing" ? "following" : "idle" });
+    } catch (error) {
+      if (!(error instanceof Problem) || error.passes || error.status === 401) throw error;
+      rememberProof(orderId, null);
+      this.#set({ step: "idle", hint: { kind: "problem", problem: new Problem({ code: "verify-refused" }) } });
+    }
+  }
+
+  /** Follows the status until stopped. A refusal for good shows as *stopped*. */
+  async #follow() {
+    const { signal } = this.#stop;
+    try {
+      await follow(this.#gateway, {
+        signal,
+        onPayment: (payment) => this.#hear(payment),
+        onConnection: (connection) => this.#set({ connection }),
+      });
+    } catch (error) {
+      // In the middle of a try the try's own calls find out, and know better what to say.
+      if (!signal.aborted && ["idle", "following"].includes(this.#state.step)) this.#halt(error);
+    }
+  }
+
+  /** @param {Payment} incoming */
+  #hear(incoming) {
+    const payment = later(this.#state.payment, incoming);
+    this.#set({ payment });
+    // The window is of no use any more: paid already (another tab, a webhook first), or closed.
+    if (this.#window && (moneyTaken(payment) || closedForGood(payment))) this.#window.close();
+  }
+
+  /**
+   * Runs one step: a refusal is a remark on the payable order, trouble that did not pass is *stopped*.
+   * @param {() => Promise<void>} step
+   */
+  async #guarded(step) {
+    const { signal } = this.#stop;
+    try {
+      await step();
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#window = null;
+      const refusal = error instanceof Problem && this.#state.step === "opening" && error.status !== 401;
+      if (refusal) await this.#remark(error);
+      else this.#halt(error);
+    }
+  }
+
+  /** @param {Problem} problem */
+  async #remark(problem) {
+    const inFlight = problem.code === "attempt-in-flight";
+    this.#set({
+      step: inFlight ? "following" : "idle",
+      markBefore: mark(this.#state.payment),
+      hint: { kind: "problem", problem },
+    });
+    // 409: the order is not what this page thought; see what it is.
+    if (problem.status === 409) {
+      const look = this.#gateway.look(this.#stop.signal);
+      await look.then((payment) => this.#hear(payment)).catch(() => undefined);
+    }
+  }
+
+  /** @param {unknown} error */
+  #halt(error) {
+    const problem = error instanceof Problem ? error : new Problem({ code: "page-error" });
+    if (!(error instanceof Problem)) console.error(error);
+    this.stop();
+    this.#set({ step: "stopped", hint: { kind: "problem", problem }, waiting: null });
+  }
+
+  async #renewToken() {
+    const token = (await this.#config.renewToken?.().catch(() => null)) ?? null;
+    if (token) rememberToken(this.#config.orderId, token);
+    return token;
+  }
+
+  /** @returns {import("./gateway.js").Patience} */
+  #patience() {
+    return { signal: this.#stop.signal, onWait: (waiting) => this.#set({ waiting }) };
+  }
+
+  /** @param {Partial<CheckoutState>} change */
+  #set(change) {
+    this.#state = { ...this.#state, ...change };
+    for (const listener of this.#listeners) listener(this.#state);
+  }
+}

@@ -1,0 +1,44 @@
+/** Which of two statuses of one order is to be shown, and what a status means for the buyer. */
+
+/** @typedef {import("./gateway.js").Payment} Payment */
+
+const MONEY_TAKEN = new Set(["paid", "partially_refunded", "refunded"]);
+
+/** @param {Payment | null} payment */
+export function moneyTaken(payment) {
+  return payment !== null && MONEY_TAKEN.has(payment.status);
+}
+
+/**
+ * Whether no payment is expected any more: expired, cancelled, or lapsed.
+ * @param {Payment | null} payment
+ */
+export function closedForGood(payment) {
+  return payment?.status === "failed" && payment.canRetry === false;
+}
+
+/**
+ * The later of two statuses, though answers overtake one another: a lower version never replaces a
+ * higher one, and no order that was paid goes back to unpaid.
+ * @param {Payment | null} current
+ * @param {Payment} incoming
+ * @returns {Payment}
+ */
+export function later(current, incoming) {
+  if (current === null) return incoming;
+  if (moneyTaken(current) && !moneyTaken(incoming)) return current;
+  if (incoming.version !== undefined && current.version !== undefined && incoming.version < current.version) {
+    return current;
+  }
+  // A status read has every field, so absent ones are meant; the answer to verify has a few.
+  return incoming.amount === undefined ? { ...current, ...incoming } : incoming;
+}
+
+/**
+ * Equal for two reads of the order between which nothing happened.
+ * @param {Payment | null} payment
+ */
+export function mark(payment) {
+  if (payment === null) return "";
+  return `${payment.version ?? payment.history?.length ?? ""}/${payment.status}/${payment.detail ?? ""}`;
+}
