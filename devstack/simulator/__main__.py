@@ -1,0 +1,40 @@
+"""`python -m devstack.simulator`: the providers, on one port, until stopped."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from aiohttp import web
+
+from devstack.simulator.app import build
+from devstack.simulator.settings import Settings, read_config
+
+
+def _settings() -> Settings:
+    parser = argparse.ArgumentParser(prog="python -m devstack.simulator", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--time-scale", type=float, default=1.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--config", type=Path, required=True)
+    given = parser.parse_args()
+    return Settings(
+        host=given.host,
+        port=given.port,
+        data_dir=given.data_dir,
+        time_scale=given.time_scale,
+        seed=given.seed,
+        config=read_config(given.config),
+    )
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    settings = _settings()
+    app = build(settings)
+    web.run_app(app, host=settings.host, port=settings.port, access_log=None, shutdown_timeout=2.0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Builds a running simulator from its settings."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from devstack.simulator.agenda import Agenda
+from devstack.simulator.clock import Clock
+from devstack.simulator.control import Control
+from devstack.simulator.deliveries import Deliveries
+from devstack.simulator.gate import Gate
+from devstack.simulator.ledger import Ledger
+from devstack.simulator.misbehaviour import Misbehaviour
+from devstack.simulator.razorpay.provider import Razorpay
+from devstack.simulator.settings import Settings
+
+
+def build(settings: Settings) -> web.Application:
+    """The whole application; it opens the ledger at start and serves appointments till it stops."""
+    clock = Clock(settings.time_scale)
+    ledger = Ledger(settings.data_dir / "ledger.jsonl", clock)
+    agenda = Agenda(ledger, clock)
+    misbehaviour = Misbehaviour(ledger, clock, settings.seed)
+    gate = Gate(ledger, clock, misbehaviour)
+    deliveries = Deliveries(ledger, clock, agenda, misbehaviour, settings.seed)
+    razorpay = Razorpay(settings.config.razorpay, ledger, clock, agenda, misbehaviour, deliveries, gate)
+    control = Control(ledger, clock, misbehaviour, deliveries, gate, {razorpay.name: razorpay})
+
+    async def running(_app: web.Application) -> AsyncIterator[None]:
+        ledger.open()
+        gate.recount(misbehaviour)
+        razorpay.start()
+        await deliveries.start()
+        appointments = asyncio.create_task(agenda.run())
+        yield
+        appointments.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await appointments
+        await deliveries.stop()
+        ledger.close()
+
+    app = web.Application()
+    app.cleanup_ctx.append(running)
+    control.add_routes(app)
+    razorpay.add_routes(app)
+    return app

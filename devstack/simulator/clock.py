@@ -1,0 +1,20 @@
+"""Wall-clock time; the time scale shortens waiting, never the time that is shown."""
+
+import time
+
+
+class Clock:
+    """Real time for time stamps, scaled time for provider durations (expiries, retry intervals)."""
+
+    def __init__(self, scale: float) -> None:
+        if scale <= 0:
+            raise ValueError(f"the time scale must be above 0, not {scale}")
+        self.scale = scale
+
+    def now(self) -> float:
+        """Unix seconds."""
+        return time.time()
+
+    def real(self, duration_s: float) -> float:
+        """The seconds of real time that a provider's duration takes here."""
+        return duration_s / self.scale

@@ -1,0 +1,271 @@
+"""Webhooks on their way: signed bodies, first tries in order, retries with backoff, every try kept.
+
+Delivery is at least once, as the providers promise: a try whose answer was not recorded is made
+again after a restart.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Literal
+
+import aiohttp
+import msgspec
+
+from devstack.simulator.agenda import Agenda
+from devstack.simulator.clock import Clock
+from devstack.simulator.faults import draw
+from devstack.simulator.ledger import Entry, Ledger, Row
+from devstack.simulator.misbehaviour import COMMON, Misbehaviour, Secret, WebhookPlan
+
+SENDS_AT_ONCE_MAX = 32  # as many sockets as a small receiver still answers quickly
+
+
+DeliveryState = Literal["pending", "delivered", "given_up", "dropped", "endpoint_disabled"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """An event that a provider wants sent; `sign` gives all headers for the secret to use."""
+
+    id: str
+    provider: str
+    event: str
+    url: str
+    body: str
+    subject: str
+    identity: str
+    sign: Callable[[Secret], dict[str, str]]
+
+
+class Webhook(Row, frozen=True, kw_only=True):
+    """One event as it was signed: body and headers never change again."""
+
+    provider: str
+    event: str
+    url: str
+    body: str
+    headers: dict[str, str]
+    subject: str  # the id of the object that it is about, e.g. an order
+    identity: str  # the same in words that do not change from run to run
+    created_at: float
+
+
+class Try(msgspec.Struct, frozen=True, kw_only=True):
+    """One request to the receiver and what it answered."""
+
+    at: float
+    status: int | None
+    error: str | None
+    took_ms: int
+    copy: int = 1
+
+
+class Delivery(Row, frozen=True, kw_only=True):
+    """How far a webhook has come."""
+
+    state: DeliveryState
+    due_at: float | None
+    in_lane: bool = True  # waits its turn behind earlier webhooks of its subject
+    copies: int = 1
+    tries: list[Try] = []
+    failures: int = 0
+
+
+class Endpoint(Row, frozen=True, kw_only=True):
+    """Whether a provider still sends at all."""
+
+    disabled_at: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """How one provider delivers."""
+
+    success: Callable[[int], bool]
+    deadline_s: float  # real time: the receiver's network is not scaled
+    first_retry_s: float
+    longest_retry_s: float
+    give_up_after_s: float
+
+    def retry_in_s(self, failures: int, jitter: float) -> float:
+        """Exponential, ±10 % so that a burst of failures does not come back as a burst."""
+        wait_s = min(self.first_retry_s * 2.0 ** (failures - 1), self.longest_retry_s)
+        return wait_s * (0.9 + 0.2 * jitter)
+
+
+class Deliveries:
+    """Sends what is in the ledger, in the order of each subject, until it is taken or given up."""
+
+    def __init__(
+        self, ledger: Ledger, clock: Clock, agenda: Agenda, misbehaviour: Misbehaviour, seed: int
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._misbehaviour = misbehaviour
+        self._seed = seed
+        self._policies: dict[str, Policy] = {}
+        self.webhooks = ledger.table(COMMON, "webhook", Webhook)
+        self.deliveries = ledger.table(COMMON, "delivery", Delivery)
+        self.endpoints = ledger.table(COMMON, "endpoint", Endpoint)
+        self._lanes: dict[str, deque[str]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(SENDS_AT_ONCE_MAX)
+        self._session: aiohttp.ClientSession | None = None
+        agenda.watch(self.deliveries, lambda row: row.due_at, self._on_due)
+
+    def policy(self, provider: str, policy: Policy) -> None:
+        self._policies[provider] = policy
+
+    async def start(self) -> None:
+        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+
+    def send(self, entry: Entry, letter: Letter, *, plain: bool = False) -> None:
+        """Puts a webhook on its way, with the faults that were asked for unless `plain`."""
+        now = self._clock.now()
+        endpoint = self.endpoints.get(letter.provider)
+        disabled = endpoint is not None and endpoint.disabled_at is not None
+        plan = WebhookPlan()
+        if not plain and not disabled:
+            plan = self._misbehaviour.for_webhook(entry, letter.event, letter.identity, letter.subject)
+        webhook = Webhook(
+            id=letter.id,
+            provider=letter.provider,
+            event=letter.event,
+            url=letter.url,
+            body=letter.body,
+            headers=letter.sign(plan.secret),
+            subject=letter.subject,
+            identity=letter.identity,
+            created_at=now,
+        )
+        entry.put(self.webhooks, webhook)
+        state: DeliveryState = "pending"
+        if disabled or plan.drop:
+            state = "endpoint_disabled" if disabled else "dropped"
+        delivery = Delivery(
+            id=webhook.id,
+            state=state,
+            due_at=now + plan.delay_s if state == "pending" else None,
+            in_lane=not plan.overtaken,
+            copies=plan.copies,
+        )
+        entry.put(self.deliveries, delivery)
+
+    def resend(self, webhook_id: str) -> None:
+        """Sends a webhook again as it was, whatever became of it before."""
+        with self._ledger.entry("resend webhook") as entry:
+            delivery = msgspec.structs.replace(
+                self.deliveries[webhook_id],
+                state="pending",
+                due_at=self._clock.now(),
+                in_lane=False,
+                copies=1,
+            )
+            entry.put(self.deliveries, delivery)
+
+    def enable(self, provider: str) -> None:
+        """What a person does in the provider's dashboard after the endpoint was disabled."""
+        with self._ledger.entry("enable endpoint") as entry:
+            entry.put(self.endpoints, Endpoint(id=provider))
+
+    def _on_due(self, webhook_id: str) -> None:
+        delivery = self.deliveries[webhook_id]
+        if delivery.tries or not delivery.in_lane:
+            self._spawn(webhook_id)
+            return
+        subject = self.webhooks[webhook_id].subject
+        lane = self._lanes.get(subject)
+        if lane is None:
+            self._lanes[subject] = deque([webhook_id])
+            self._start(self._serve_lane(subject))
+        else:
+            lane.append(webhook_id)
+
+    async def _serve_lane(self, subject: str) -> None:
+        lane = self._lanes[subject]
+        while lane:
+            await self._attempt(lane.popleft())
+        del self._lanes[subject]
+
+    def _spawn(self, webhook_id: str) -> None:
+        self._start(self._attempt(webhook_id))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _attempt(self, webhook_id: str) -> None:
+        """One round: as many copies at once as the plan says, then the next appointment."""
+        await self._ledger.durable()
+        webhook = self.webhooks[webhook_id]
+        copies = self.deliveries[webhook_id].copies
+        async with self._slots:
+            tries = await asyncio.gather(*(self._post(webhook, number + 1) for number in range(copies)))
+        self._record(webhook, tries)
+
+    async def _post(self, webhook: Webhook, copy: int) -> Try:
+        assert self._session is not None  # noqa: S101  # start() ran before the first appointment
+        at = self._clock.now()
+        status: int | None = None
+        error: str | None = None
+        deadline = aiohttp.ClientTimeout(total=self._policies[webhook.provider].deadline_s)
+        try:
+            async with self._session.post(
+                webhook.url,
+                data=webhook.body.encode(),
+                headers=webhook.headers,
+                timeout=deadline,
+                allow_redirects=False,
+            ) as response:
+                status = response.status
+                await response.read()
+        except TimeoutError:
+            status, error = None, "no answer within the deadline"
+        except aiohttp.ClientError as failure:
+            status, error = None, f"{type(failure).__name__}: {failure}"[:200]
+        took_ms = round((self._clock.now() - at) * 1000)
+        return Try(at=at, status=status, error=error, took_ms=took_ms, copy=copy)
+
+    def _record(self, webhook: Webhook, tries: list[Try]) -> None:
+        policy = self._policies[webhook.provider]
+        before = self.deliveries[webhook.id]
+        known = [*before.tries, *tries]
+        taken = any(t.status is not None and policy.success(t.status) for t in tries)
+        with self._ledger.entry("webhook tried") as entry:
+            if taken or before.state != "pending":
+                after = msgspec.structs.replace(
+                    before, state="delivered" if taken else before.state, due_at=None, tries=known
+                )
+                entry.put(self.deliveries, after)
+                return
+            failures = before.failures + 1
+            jitter = draw(self._seed, webhook.identity, webhook.event, failures)
+            wait_s = self._clock.real(policy.retry_in_s(failures, jitter))
+            due_at = self._clock.now() + wait_s
+            too_late = webhook.created_at + self._clock.real(policy.give_up_after_s)
+            given_up = due_at > too_late
+            after = msgspec.structs.replace(
+                before,
+                state="given_up" if given_up else "pending",
+                due_at=None if given_up else due_at,
+                copies=1,
+                tries=known,
+                failures=failures,
+            )
+            entry.put(self.deliveries, after)
+            if given_up:
+                self._disable(entry, webhook.provider)
+
+    def _disable(self, entry: Entry, provider: str) -> None:
+        """A day of failures: the provider stops sending until a person enables it again."""
+        entry.put(self.endpoints, Endpoint(id=provider, disabled_at=self._clock.now()))

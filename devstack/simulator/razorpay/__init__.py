@@ -1,0 +1,1 @@
+"""Razorpay as its own documentation describes it: orders, payments, checkout, webhooks."""
