@@ -40,7 +40,7 @@ class OrderCalls:
     def routes(self) -> list[tuple[str, str, Act]]:
         return [
             ("POST", "/v1/orders", self.create),
-            ("GET", "/v1/orders", self.list),
+            ("GET", "/v1/orders", self.list_all),
             ("GET", "/v1/orders/{order_id}", self.fetch),
             ("PATCH", "/v1/orders/{order_id}", self.edit),
             ("GET", "/v1/orders/{order_id}/payments", self.payments),
@@ -67,7 +67,7 @@ class OrderCalls:
         entry.put(self._books.orders, order)
         return Done(order_json(order), order.id)
 
-    def list(self, call: ApiCall, _entry: Entry) -> Done:
+    def list_all(self, call: ApiCall, _entry: Entry) -> Done:
         receipt = text_of(call.query, "receipt")
         authorized = text_of(call.query, "authorized")
         rows = (
@@ -119,14 +119,14 @@ class PaymentCalls:
 
     def routes(self) -> list[tuple[str, str, Act]]:
         return [
-            ("GET", "/v1/payments", self.list),
+            ("GET", "/v1/payments", self.list_all),
             ("GET", "/v1/payments/{payment_id}", self.fetch),
             ("PATCH", "/v1/payments/{payment_id}", self.edit),
             ("GET", "/v1/payments/{payment_id}/card", self.card),
             ("POST", "/v1/payments/{payment_id}/capture", self.capture),
         ]
 
-    def list(self, call: ApiCall, _entry: Entry) -> Done:
+    def list_all(self, call: ApiCall, _entry: Entry) -> Done:
         with_card = "card" in expands(call.query)
         rows = self._books.payments.newest_first()
         return Done(

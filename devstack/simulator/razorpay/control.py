@@ -1,14 +1,13 @@
 """Control calls below /_sim/razorpay: pay without a browser, and what a bank or a person does."""
 
 import json
-from collections.abc import Awaitable, Callable
 
 import msgspec
 from aiohttp import web
 
-from devstack.simulator.control import reply
 from devstack.simulator.ledger import Ledger
 from devstack.simulator.razorpay.account import Account
+from devstack.simulator.razorpay.acts import serve
 from devstack.simulator.razorpay.books import Books
 from devstack.simulator.razorpay.checkout import LATE_AFTER_S, Checkout, Form
 from devstack.simulator.razorpay.errors import ApiError
@@ -16,8 +15,6 @@ from devstack.simulator.razorpay.events import Events
 from devstack.simulator.razorpay.payments import Payments
 from devstack.simulator.razorpay.refunds import Refunds
 from devstack.simulator.razorpay.requests import RefundRequest, json_object
-
-Act = Callable[[web.Request, bytes], object]
 
 
 class RawEvent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -36,12 +33,12 @@ class RazorpayControl:
     def __init__(
         self,
         account: Account,
+        ledger: Ledger,
         books: Books,
+        events: Events,
+        checkout: Checkout,
         payments: Payments,
         refunds: Refunds,
-        checkout: Checkout,
-        events: Events,
-        ledger: Ledger,
     ) -> None:
         self._account = account
         self._books = books
@@ -58,12 +55,10 @@ class RazorpayControl:
             ("/payments/{payment_id}/capture", self.capture),
             ("/payments/{payment_id}/late", self.late),
             ("/payments/{payment_id}/refund", self.refund),
-            ("/refunds/{refund_id}/process", self.process_refund),
-            ("/refunds/{refund_id}/fail", self.fail_refund),
             ("/webhooks", self.send_webhook),
         ):
-            app.router.add_post(base + path, self._serve(act))
-        app.router.add_put(f"{base}/webhook-secret", self._serve(self.set_webhook_secret))
+            app.router.add_post(base + path, serve(self._ledger, act))
+        app.router.add_put(f"{base}/webhook-secret", serve(self._ledger, self.set_webhook_secret))
 
     def pay(self, request: web.Request, body: bytes) -> object:
         """Just what the popup's server side does; the answer is what the handler would get."""
@@ -93,17 +88,6 @@ class RazorpayControl:
         with self._ledger.entry("refund in the dashboard") as entry:
             return self._refunds.refund(entry, payment, wanted)
 
-    def process_refund(self, request: web.Request, _body: bytes) -> object:
-        return self._settle_refund(request, succeeded=True)
-
-    def fail_refund(self, request: web.Request, _body: bytes) -> object:
-        return self._settle_refund(request, succeeded=False)
-
-    def _settle_refund(self, request: web.Request, *, succeeded: bool) -> object:
-        refund_id = request.match_info["refund_id"]
-        self._refunds.settle(refund_id, succeeded=succeeded)
-        return self._books.refunds[refund_id]
-
     def send_webhook(self, _request: web.Request, body: bytes) -> object:
         """Any event, signed: foreign accounts, wrong amounts, unknown types, permutations."""
         raw = msgspec.json.decode(body, type=RawEvent)
@@ -123,16 +107,3 @@ class RazorpayControl:
         self._account.old_webhook_secret = self._account.webhook_secret
         self._account.webhook_secret = str(secret)
         return {"changed": True}
-
-    def _serve(self, act: Act) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def serve(request: web.Request) -> web.Response:
-            try:
-                view = act(request, await request.read())
-            except ApiError as error:
-                return web.Response(status=error.status, body=error.body(), content_type="application/json")
-            except msgspec.DecodeError as error:
-                return reply({"error": {"description": str(error)}}, status=400)
-            await self._ledger.durable()
-            return reply(view)
-
-        return serve

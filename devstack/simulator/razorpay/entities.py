@@ -130,6 +130,8 @@ class Dispute(Row, frozen=True, kw_only=True):
     phase: DisputePhase
     created_at: int
     evidence: dict[str, object] | None = None
+    closed_at: int | None = None
+    settled_by: str | None = None
 
 
 class Settlement(Row, frozen=True, kw_only=True):

@@ -14,10 +14,13 @@ from devstack.simulator.razorpay.books import NAME, Books
 from devstack.simulator.razorpay.calls import OrderCalls, PaymentCalls
 from devstack.simulator.razorpay.checkout import Checkout
 from devstack.simulator.razorpay.control import RazorpayControl
+from devstack.simulator.razorpay.disputes import Disputes
 from devstack.simulator.razorpay.events import Events
 from devstack.simulator.razorpay.payments import Payments
+from devstack.simulator.razorpay.popup import Popup
 from devstack.simulator.razorpay.refund_calls import RefundCalls
 from devstack.simulator.razorpay.refunds import Refunds
+from devstack.simulator.razorpay.settlements import Settlements
 
 
 class Razorpay:
@@ -42,12 +45,18 @@ class Razorpay:
         payments = Payments(account, self._books, events, refunds, ledger, clock, agenda)
         checkout = Checkout(account, self._books, payments, misbehaviour, ledger, clock)
         self._api = RazorpayApi(account, self._books, checkout)
+        disputes = Disputes(self._books, events, ledger, clock)
+        settlements = Settlements(self._books, events, ledger, clock)
         self._routes = [
             *OrderCalls(account, self._books, clock).routes(),
             *PaymentCalls(self._books, payments).routes(),
             *RefundCalls(self._books, refunds).routes(),
+            *disputes.routes(),
+            *settlements.routes(),
         ]
-        self._control = RazorpayControl(account, self._books, payments, refunds, checkout, events, ledger)
+        self._control = RazorpayControl(account, ledger, self._books, events, checkout, payments, refunds)
+        self._bank = BankControl(ledger, refunds, disputes, settlements, self._books)
+        self._popup = Popup(account, self._books, payments, checkout, ledger)
         deliveries.policy(
             NAME,
             Policy(
@@ -65,6 +74,8 @@ class Razorpay:
 
     def add_routes(self, app: web.Application) -> None:
         self._control.add_routes(app)
+        self._bank.add_routes(app)
+        self._popup.add_routes(app)
         add_routes(app, self._gate, self._api, self._routes)
 
     def ledger_view(self) -> dict[str, list[object]]:

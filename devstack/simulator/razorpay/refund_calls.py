@@ -27,7 +27,7 @@ class RefundCalls:
             ("POST", "/v1/refunds", self.create_for),
             ("GET", "/v1/payments/{payment_id}/refunds", self.list_of_payment),
             ("GET", "/v1/payments/{payment_id}/refunds/{refund_id}", self.fetch_of_payment),
-            ("GET", "/v1/refunds", self.list),
+            ("GET", "/v1/refunds", self.list_all),
             ("GET", "/v1/refunds/{refund_id}", self.fetch),
             ("PATCH", "/v1/refunds/{refund_id}", self.edit),
         ]
@@ -53,7 +53,7 @@ class RefundCalls:
             raise unknown_id()
         return Done(refund_json(refund), refund.id)
 
-    def list(self, call: ApiCall, _entry: Entry) -> Done:
+    def list_all(self, call: ApiCall, _entry: Entry) -> Done:
         rows = self._books.refunds.newest_first()
         return Done(page(rows, call.query, lambda refund: refund.created_at, refund_json))
 
