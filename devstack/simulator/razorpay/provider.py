@@ -10,6 +10,7 @@ from devstack.simulator.ledger import Ledger
 from devstack.simulator.misbehaviour import Misbehaviour
 from devstack.simulator.razorpay.account import DAY_S, Account
 from devstack.simulator.razorpay.api import RazorpayApi, add_routes
+from devstack.simulator.razorpay.bank_control import BankControl
 from devstack.simulator.razorpay.books import NAME, Books
 from devstack.simulator.razorpay.calls import OrderCalls, PaymentCalls
 from devstack.simulator.razorpay.checkout import Checkout
