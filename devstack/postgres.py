@@ -116,9 +116,9 @@ class Postgres:
         command += ["--auth=scram-sha-256", f"--pwfile={password}", "--no-instructions"]
         init = Process("initdb", command, self.log, user=_user())
         init.start()
-        wait_until(lambda: not init.alive, what="initdb", timeout_s=START_TIMEOUT_S)
+        exit_code = init.wait(START_TIMEOUT_S)
         password.unlink()
-        if init.exit_code != 0:
+        if exit_code != 0:
             raise StackError(f"initdb failed: {init.last_words()} (log: {self.log})")
         with (self.data / "postgresql.auto.conf").open("a") as conf:
             conf.writelines(f"{name} = '{value}'\n" for name, value in SETTINGS.items())

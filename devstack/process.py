@@ -99,6 +99,16 @@ class Process:
         self.kill()
         return False
 
+    def wait(self, timeout_s: float) -> int:
+        """The exit code of a process that ends by itself; a StackError when it does not."""
+        if self._popen is None:
+            raise StackError(f"{self.name} was never started")
+        try:
+            return self._popen.wait(timeout_s)
+        except subprocess.TimeoutExpired as late:
+            self.kill()
+            raise StackError(f"{self.name} did not end within {timeout_s:.0f} s") from late
+
     def last_words(self, lines: int = 1) -> str:
         """The end of its log, for an error message."""
         if not self.log.exists():
