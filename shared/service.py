@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from faststream.kafka import KafkaBroker
@@ -26,6 +26,8 @@ from shared.settings import ServiceSettings
 from shared.tasks import Tasks
 
 log = structlog.get_logger()
+
+T = TypeVar("T", bound=ServiceSettings)
 
 CLEANING_EVERY_S = 60.0
 
@@ -205,15 +207,10 @@ def _security(kafka: Any) -> dict[str, Any]:
     return {"security": BaseSecurity(ssl_context=context)} if context else {}
 
 
-def main(
-    name: str,
-    read_settings: Callable[[], ServiceSettings],
-    build: Callable[[Any], Kit],
-    arguments: Sequence[str],
-) -> None:
-    """`python -m services.NAME [migrate]`: wrong settings are one clear message and exit code 2."""
+def read_settings(name: str, read: Callable[[], T]) -> T:
+    """The settings, with logs and failpoints set up; wrong ones are one clear message and exit code 2."""
     try:
-        settings = read_settings()
+        settings = read()
     except ValidationError as error:
         prefix = f"{name.upper()}_"
         for problem in error.errors():
@@ -222,6 +219,12 @@ def main(
         raise SystemExit(2) from None
     configure_logs(settings.log, name)
     failpoints.arm(settings.failpoint)
+    return settings
+
+
+def main(name: str, read: Callable[[], T], build: Callable[[T], Kit], arguments: Sequence[str]) -> None:
+    """`python -m services.NAME [migrate]`."""
+    settings = read_settings(name, read)
 
     async def life() -> None:
         kit = build(settings)
