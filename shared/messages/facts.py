@@ -54,13 +54,14 @@ class WebhookContent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class AttemptOpened(Message, frozen=True, kw_only=True):
-    """The provider has the order of this attempt."""
+    """The provider has the order of this attempt. `look_now`: something was heard of it already."""
 
     TYPE: ClassVar[str] = "payments.attempt_opened.v1"
 
     order_id: str
     attempt_id: str
     fact: ProviderOrderFact
+    look_now: bool = False
 
 
 class AttemptRefused(Message, frozen=True, kw_only=True):
@@ -81,31 +82,45 @@ class AttemptUnanswered(Message, frozen=True, kw_only=True):
 
     order_id: str
     attempt_id: str
+    tries: int = 0
 
 
 class Looked(Message, frozen=True, kw_only=True):
-    """A read of one attempt at the provider. `verify` numbers the buyer's return that it answers.
-
-    `answered` is false when the provider could not be reached: nothing is known more than before.
-    """
+    """A read of one attempt at the provider. `verify` numbers the buyer's return that it answers."""
 
     TYPE: ClassVar[str] = "payments.looked.v1"
 
     order_id: str
     attempt_id: str
-    reason: str
-    answered: bool
+    reason: Literal["verify", "schedule", "late", "asked"]
     charges: tuple[ChargeFact, ...] = ()
     verify: int = 0
     round: int = 0
 
 
 class CaptureEnded(Message, frozen=True, kw_only=True):
-    """What a read showed after a capture was asked for (the answer itself may have been lost)."""
+    """What the provider says of a charge after we asked to capture it; `refused` when it would not."""
 
     TYPE: ClassVar[str] = "payments.capture_ended.v1"
 
     order_id: str
-    attempt_id: str
-    charge: ChargeFact | None
+    provider: str
+    charge: ChargeFact
     refused: str = ""
+
+
+class CloseDue(Message, frozen=True, kw_only=True):
+    """The time in which the order may be paid is over."""
+
+    TYPE: ClassVar[str] = "payments.close_due.v1"
+
+    order_id: str
+
+
+class Rematch(Message, frozen=True, kw_only=True):
+    """A webhook that fitted no order comes back: its envelope as it came, and how often it was tried."""
+
+    TYPE: ClassVar[str] = "payments.rematch.v1"
+
+    envelope: bytes
+    tries: int

@@ -103,6 +103,10 @@ class Adapter(Protocol):
         """The order with our reference, or None when the provider's own list does not have it."""
         ...
 
+    async def read_order(self, provider_order_id: str) -> ProviderOrderFact:
+        """One order by the provider's own id."""
+        ...
+
     async def read_charges(self, provider_order_id: str) -> Sequence[ChargeFact]:
         """All payments that the provider knows for this order."""
         ...

@@ -125,6 +125,10 @@ class RazorpayAdapter:
         found = [reading.order(_as(item, reading.Order)) for item in _items(answer)]
         return next((fact for fact in found if fact.reference == reference), None)
 
+    async def read_order(self, provider_order_id: str) -> ProviderOrderFact:
+        answer = await self._read(lambda c, o: c.order.fetch(provider_order_id, **o))
+        return reading.order(_as(answer, reading.Order))
+
     async def read_charges(self, provider_order_id: str) -> Sequence[ChargeFact]:
         answer = await self._read(lambda c, o: c.order.payments(provider_order_id, **o))
         return [reading.charge(_as(item, reading.Payment)) for item in _items(answer)]
@@ -148,14 +152,15 @@ class RazorpayAdapter:
         window = {"from": int(since.timestamp()), "to": int(until.timestamp()) - 1, "count": PAGE}
         skip = 0
         while True:
-            query = {**window, "skip": skip}
-            answer = await self._read(lambda c, o, q=query: c.payment.all(q, **o))
-            items = _items(answer)
+            items = await self._page({**window, "skip": skip})
             for item in items:
                 yield reading.charge(_as(item, reading.Payment))
             if len(items) < PAGE:
                 return
             skip += PAGE
+
+    async def _page(self, query: dict[str, int]) -> list[object]:
+        return _items(await self._read(lambda c, o: c.payment.all(query, **o)))
 
     async def close(self) -> None:
         self._calls.close()

@@ -1,0 +1,1 @@
+"""Owns the state machine and the database of payments."""

@@ -1,0 +1,1 @@
+"""The rules about money: pure functions over frozen data."""

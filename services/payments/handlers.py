@@ -1,0 +1,99 @@
+"""Which rule answers which message: the table of contents of this service."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.payments.domain import attempts, facts, orders
+from services.payments.domain.state import Asker, Payment, Policy
+from services.payments.webhooks import Webhooks
+from shared.decision import Decision, Task
+from shared.envelope import encode
+from shared.inbox import Incoming
+from shared.messages.base import Catalogue, Message
+from shared.messages.facts import (
+    AttemptOpened,
+    AttemptRefused,
+    AttemptUnanswered,
+    CaptureEnded,
+    CloseDue,
+    Looked,
+    Rematch,
+)
+from shared.messages.orders import OrderCancelled, OrderPlaced
+from shared.messages.payments import (
+    COMMANDS,
+    CancelOrder,
+    ConfirmCheckout,
+    CreatePayment,
+    LookAgain,
+    ProviderEventReceived,
+    RegisterOrder,
+)
+
+COMMAND_CATALOGUE = Catalogue(*COMMANDS)
+ORDER_CATALOGUE = Catalogue(OrderPlaced, OrderCancelled)
+WEBHOOK_CATALOGUE = Catalogue(ProviderEventReceived)
+
+Handler = Callable[[Payment, Any, Asker, datetime, Policy], Decision[Payment]]
+ResultHandler = Callable[[Payment, Any, datetime, Policy], Decision[Payment]]
+
+COMMAND_HANDLERS: dict[type[Message], Handler] = {
+    RegisterOrder: lambda p, m, a, now, policy: orders.place_order(p, m.order, a, now, policy),
+    CancelOrder: orders.cancel_order,
+    CreatePayment: attempts.create_payment,
+    ConfirmCheckout: facts.confirm_checkout,
+    LookAgain: facts.look_again,
+    OrderPlaced: orders.place_order,
+    OrderCancelled: lambda p, m, a, now, policy: orders.cancel_order(
+        p, CancelOrder(order_id=m.order_id, reason=m.reason), a, now, policy
+    ),
+}
+
+RESULT_HANDLERS: dict[type[Message], ResultHandler] = {
+    AttemptOpened: attempts.attempt_opened,
+    AttemptRefused: attempts.attempt_refused,
+    AttemptUnanswered: attempts.attempt_unanswered,
+    Looked: facts.looked,
+    CaptureEnded: facts.capture_ended,
+    CloseDue: lambda p, _, now, policy: facts.close_due(p, now, policy),
+}
+
+# How long to wait before a webhook that fits no order is tried again: our own commit may still be on its way.
+MATCH_AFTER_S = (0.2, 1.0, 5.0, 30.0, 300.0, 3600.0)
+MATCH = 40  # task priority
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """Decides messages with the rules of `domain`, under one policy."""
+
+    policy: Policy
+    webhooks: Webhooks
+    match_after_s: tuple[float, ...] = MATCH_AFTER_S
+
+    def decide(self, payment: Payment, incoming: Incoming, now: datetime) -> Decision[Payment]:
+        """The decision on one message for one order."""
+        message = incoming.message
+        if isinstance(message, ProviderEventReceived):
+            charges = self.webhooks.charges(message)
+            return facts.charges_seen(payment, message.provider, charges, now, self.policy)
+        if (result := RESULT_HANDLERS.get(type(message))) is not None:
+            return result(payment, message, now, self.policy)
+        if incoming.envelope.source == "payments":
+            return Decision(payment, outcome="ignored")  # our own OrderPlaced, heard again
+        asker = Asker(incoming.envelope.correlationid)
+        return COMMAND_HANDLERS[type(message)](payment, message, asker, now, self.policy)
+
+    def unmatched(self, incoming: Incoming) -> Task | None:
+        """The task that tries to match a webhook again, or none when it is not ours or was tried enough."""
+        message = incoming.message
+        if not isinstance(message, ProviderEventReceived) or self.webhooks.provider_order(message) is None:
+            return None
+        tries = incoming.tries
+        if tries >= len(self.match_after_s):
+            return None
+        payload = Rematch(envelope=encode(incoming.envelope), tries=tries + 1).encode()
+        delay_s = self.match_after_s[tries]
+        return Task("match", f"match:{incoming.envelope.id}", "unmatched", payload, delay_s, MATCH)

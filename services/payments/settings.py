@@ -1,0 +1,22 @@
+"""Settings of the payments service; prefix `PAYMENTS_`."""
+
+from pydantic import SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import ProviderSettings, ServiceSettings
+
+
+class PaymentsSettings(ServiceSettings):
+    model_config = SettingsConfigDict(env_prefix="PAYMENTS_")
+
+    providers: ProviderSettings = ProviderSettings()
+    payment_window_s: float = 24 * 3600.0  # an order may be paid for a day: carts are abandoned by then
+    capture_grace_s: float = 120.0  # the provider captures by itself within seconds; later, we ask
+    checkpoint_every_s: float = 60.0  # how often the ledger says up to when it is complete
+
+    def secrets(self) -> dict[str, SecretStr]:
+        found = {}
+        if self.providers.razorpay is not None:
+            razorpay = self.providers.razorpay
+            found["PAYMENTS_PROVIDERS__RAZORPAY__KEY_SECRET"] = razorpay.key_secret
+        return found

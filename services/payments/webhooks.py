@@ -1,0 +1,80 @@
+"""Webhooks: kept as they came, read by their provider's adapter, and trusted no further than that."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.errors import Malformed
+from shared.inbox import Incoming
+from shared.messages.facts import ChargeFact, WebhookContent
+from shared.messages.payments import ProviderEventReceived
+from shared.observability import WEBHOOKS
+from shared.providers.base import Adapter
+
+Verdict = Literal["understood", "unknown_type", "other_account", "unreadable"]
+
+_ARCHIVE = text("""
+    INSERT INTO provider_events (received_at, message_id, provider, account, event_type, verdict,
+                                 provider_order_id, headers, body)
+    SELECT * FROM unnest(CAST(:received AS timestamptz[]), CAST(:ids AS text[]), CAST(:providers AS text[]),
+                         CAST(:accounts AS text[]), CAST(:types AS text[]), CAST(:verdicts AS text[]),
+                         CAST(:orders AS text[]), CAST(:headers AS jsonb[]), CAST(:bodies AS bytea[]))""")
+
+
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    """Reads webhooks with the configured adapters."""
+
+    adapters: Mapping[str, Adapter]
+
+    def read(self, message: ProviderEventReceived) -> tuple[Verdict, WebhookContent | None]:
+        """What a webhook says, and whether it may touch our books at all."""
+        adapter = self.adapters.get(message.provider)
+        if adapter is None:
+            return "other_account", None
+        try:
+            content = adapter.read_webhook(message.body)
+        except Malformed:
+            return "unreadable", None
+        if content.account != adapter.account or content.live not in (None, adapter.live):
+            return "other_account", content
+        return ("understood" if content.known else "unknown_type"), content
+
+    def provider_order(self, message: ProviderEventReceived) -> str | None:
+        """The provider's order that it is about, when it may touch our books."""
+        verdict, content = self.read(message)
+        return content.provider_order_id if content and verdict == "understood" else None
+
+    def charges(self, message: ProviderEventReceived) -> tuple[ChargeFact, ...]:
+        """The facts inside, none unless it is understood."""
+        verdict, content = self.read(message)
+        return content.charges if content and verdict == "understood" else ()
+
+    async def archive(self, connection: AsyncConnection, fresh: Sequence[Incoming]) -> None:
+        """Keeps the exact bytes of every verified webhook, whatever becomes of it."""
+        rows = []
+        for incoming in fresh:
+            message = incoming.message
+            if not isinstance(message, ProviderEventReceived) or incoming.task_id is not None:
+                continue
+            verdict, content = self.read(message)
+            WEBHOOKS.labels(message.provider, verdict).inc()
+            rows.append(
+                (
+                    message.received_at, incoming.id, message.provider, message.account,
+                    content.event_type[:100] if content else "", verdict,
+                    content.provider_order_id if content else None,
+                    msgspec.json.encode(message.headers).decode(), message.body,
+                )
+            )  # fmt: skip
+        if rows:
+            names = (
+                "received", "ids", "providers", "accounts", "types", "verdicts", "orders", "headers",
+                "bodies",
+            )  # fmt: skip
+            columns = zip(*rows, strict=True)
+            await connection.execute(_ARCHIVE, {n: list(c) for n, c in zip(names, columns, strict=True)})
