@@ -1,0 +1,1 @@
+"""The reconciler: compares our books with the providers' and publishes what does not match."""

@@ -1,0 +1,1 @@
+"""The reconciler's rules: pure functions, testable without a server."""

@@ -1,0 +1,41 @@
+"""The reconciler's settings, from RECONCILER_… in the environment."""
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import HttpSettings, ProviderSettings, Section, ServiceSettings
+
+
+class ApiKey(Section):
+    """One caller of the HTTP side. `payments:read` is the scope that reads reconciliations."""
+
+    name: str
+    key: SecretStr
+    scopes: tuple[Literal["orders:write", "payments:read", "payments:refund", "payments:capture"], ...]
+
+
+class ReconcilerSettings(ServiceSettings):
+    model_config = SettingsConfigDict(env_prefix="RECONCILER_")
+
+    http: HttpSettings
+    providers: ProviderSettings = ProviderSettings()
+    api_keys: tuple[ApiKey, ...] = ()  # none: anyone who reaches the port may read; refused in production
+
+    # Webhooks of a day's last minutes come some minutes later, and late ones are looked for within the
+    # hour: comparing earlier would publish differences that mend themselves.
+    settle_s: float = Field(default=3600.0, ge=0)
+    daily_tick_s: float = Field(default=60.0, gt=0)  # how often it is asked whether a day is due
+    days_back: int = Field(default=7, ge=1, le=90)  # late authorisations come up to five days later
+    retry_s: float = Field(default=10.0, gt=0)  # until a provider that did not answer is asked again
+
+    def secrets(self) -> dict[str, SecretStr]:
+        found = {f"RECONCILER_API_KEYS[{k.name}]": k.key for k in self.api_keys}
+        if self.providers.razorpay:
+            found["RECONCILER_PROVIDERS__RAZORPAY__KEY_SECRET"] = self.providers.razorpay.key_secret
+        return found
+
+    def _production_problems(self) -> list[str]:
+        closed = [] if self.api_keys else ["RECONCILER_API_KEYS must name who may read reconciliations"]
+        return [*super()._production_problems(), *closed]

@@ -1,0 +1,1 @@
+"""SQL of the reconciler's own tables."""
