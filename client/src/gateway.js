@@ -186,13 +186,16 @@ export class Gateway {
   }
 
   /**
-   * Sends the call; on 401 once more with a renewed token. Anything but 2xx is thrown as a Problem.
+   * Sends the call, with a renewed token when there is none or after 401. Anything but 2xx is thrown
+   * as a Problem.
    * @param {string} method @param {string} path @param {object | undefined} body
    * @param {AbortSignal} signal @param {string} [accept]
    * @returns {Promise<Response>}
    */
   async #authorized(method, path, body, signal, accept = "application/json") {
-    let response = await this.#send(method, path, body, signal, accept, this.#tokens.current());
+    const known = this.#tokens.current() ?? (await this.#tokens.renew());
+    if (!known) throw new Problem({ status: 401, code: "token-missing" });
+    let response = await this.#send(method, path, body, signal, accept, known);
     if (response.status === 401) {
       const token = await this.#tokens.renew();
       if (token) response = await this.#send(method, path, body, signal, accept, token);
@@ -203,13 +206,12 @@ export class Gateway {
 
   /**
    * @param {string} method @param {string} path @param {object | undefined} body
-   * @param {AbortSignal} signal @param {string} accept @param {string | null} token
+   * @param {AbortSignal} signal @param {string} accept @param {string} token
    * @returns {Promise<Response>}
    */
   async #send(method, path, body, signal, accept, token) {
     /** @type {Record<string, string>} */
-    const headers = { Accept: accept };
-    if (token) headers["Authorization"] = `Bearer ${token}`;
+    const headers = { Accept: accept, Authorization: `Bearer ${token}` };
     if (body) headers["Content-Type"] = "application/json";
     try {
       return await fetch(this.#baseUrl + path, {

@@ -3,7 +3,7 @@
  * `config.json` beside it (docs/storefront.md); the order comes in the address's fragment.
  */
 import { Checkout, formatMoney, formatTime, openSession, viewOf } from "../../checkout.js";
-import { fetchOrder, showOrder } from "./summary.js";
+import { addressOf, fetchOrder, renewToken, showOrder } from "./summary.js";
 
 /** @typedef {import("../../checkout.js").CheckoutState} CheckoutState */
 
@@ -12,6 +12,7 @@ import { fetchOrder, showOrder } from "./summary.js";
  * @property {string} gatewayUrl
  * @property {string} shopName
  * @property {string} [accent]    a CSS colour for buttons and the provider's window
+ * @property {string} [locale]    how amounts and times are written, e.g. `en-IN`
  * @property {string} [backUrl]   the shop
  * @property {string} [doneUrl]   the shop's order page, with `{orderId}`
  * @property {string} [orderUrl]  the shop's own answer about an order, with `{orderId}` (see summary.js)
@@ -33,29 +34,33 @@ const at = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const link = (id) => /** @type {HTMLAnchorElement} */ (at(id));
 
 /** @type {PageConfig} */
-const config = await (await fetch("./config.json", { cache: "no-cache" })).json();
-const { orderId, token } = openSession();
-if (config.accent) document.documentElement.style.setProperty("--accent", config.accent);
-at("shop").textContent = config.shopName;
-link("back").href = config.backUrl ?? "/";
-link("return").href = config.backUrl ?? "/";
+let config = { gatewayUrl: "", shopName: "" };
+begin().catch(() => showStopped("The checkout could not be loaded", "Please reload the page. Nothing has been charged."));
 
-if (orderId === null) showMissing();
-else run(orderId);
+async function begin() {
+  config = await (await fetch("./config.json", { cache: "no-cache" })).json();
+  if (config.locale) document.documentElement.lang = config.locale;
+  if (config.accent) document.documentElement.style.setProperty("--accent", config.accent);
+  at("shop").textContent = config.shopName;
+  link("back").href = config.backUrl ?? "/";
+  link("return").href = config.backUrl ?? "/";
+  const { orderId, token } = openSession();
+  if (orderId) run(orderId, token);
+  else showStopped("There is no order to pay here", "Please open the checkout from the shop's basket.");
+}
 
-/** @param {string} orderId */
-function run(orderId) {
+/** @param {string} orderId @param {string | null} token */
+function run(orderId, token) {
   at("order").textContent = orderId;
-  const order = () => fetchOrder(config.orderUrl, orderId);
   const checkout = new Checkout({
     gatewayUrl: config.gatewayUrl,
     orderId,
     token,
     accent: config.accent ?? "",
-    renewToken: async () => (await order())?.checkoutToken ?? null,
+    renewToken: () => renewToken(config.orderUrl, orderId),
   });
-  link("done").href = (config.doneUrl ?? "").replace("{orderId}", encodeURIComponent(orderId));
-  order().then(showOrder, () => undefined);
+  link("done").href = addressOf(config.doneUrl ?? "", orderId);
+  fetchOrder(config.orderUrl, orderId).then(showOrder, () => undefined);
 
   checkout.subscribe(show);
   at("form").addEventListener("submit", (event) => {
@@ -176,11 +181,12 @@ function chosenProvider() {
   return chosen instanceof HTMLInputElement ? chosen.value : undefined;
 }
 
-function showMissing() {
+/** @param {string} title @param {string} text */
+function showStopped(title, text) {
   at("panel").dataset["tone"] = "bad";
   at("panel").dataset["screen"] = "stopped";
-  say("title", "There is no order to pay here");
-  say("text", "Please open the checkout from the shop's basket.");
+  say("title", title);
+  say("text", text);
   at("return").hidden = false;
   document.querySelector("aside")?.setAttribute("hidden", "");
 }

@@ -4,9 +4,8 @@
 import { formatMoney } from "../../money.js";
 
 /**
- * What the shop answers under `orderUrl` to the buyer's own session, with a fresh checkout token.
+ * What the shop answers to `GET orderUrl` in the buyer's own session.
  * @typedef {object} ShopOrder
- * @property {string} checkoutToken
  * @property {string} currency
  * @property {Array<{name: string, quantity: number, unitAmount: number, image?: string}>} lines
  * @property {{name?: string, email?: string}} [customer]
@@ -19,9 +18,24 @@ import { formatMoney } from "../../money.js";
  */
 export async function fetchOrder(orderUrl, orderId) {
   if (!orderUrl) return null;
-  const address = orderUrl.replace("{orderId}", encodeURIComponent(orderId));
-  const response = await fetch(address, { credentials: "same-origin", cache: "no-store" });
+  const response = await fetch(addressOf(orderUrl, orderId), { credentials: "same-origin", cache: "no-store" });
   return response.ok ? response.json() : null;
+}
+
+/**
+ * Asks the shop for a fresh checkout token (`POST orderUrl`): it tells the gateway of the same order again.
+ * @param {string | undefined} orderUrl @param {string} orderId
+ * @returns {Promise<string | null>}
+ */
+export async function renewToken(orderUrl, orderId) {
+  if (!orderUrl) return null;
+  const response = await fetch(addressOf(orderUrl, orderId), { method: "POST", credentials: "same-origin" });
+  return response.ok ? (await response.json()).checkoutToken : null;
+}
+
+/** @param {string} template @param {string} orderId */
+export function addressOf(template, orderId) {
+  return template.replace("{orderId}", encodeURIComponent(orderId));
 }
 
 /** @param {ShopOrder | null} order */

@@ -1,0 +1,1 @@
+"""A demo storefront on an origin of its own: what a shop that uses Paystream does, and no more."""

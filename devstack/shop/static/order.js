@@ -1,0 +1,62 @@
+/** The order page: shows the payment's state live, with the same module as the checkout. */
+import { Checkout, formatTime, openSession, rememberOrder, viewOf } from "/paystream/checkout.js";
+
+/** @param {string} id */
+const at = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+const THANKS = {
+  paid: { title: "Thank you! We are packing.", text: "Your payment has arrived, and the receipt is on its way by e-mail." },
+};
+const STORY = {
+  created: "Order placed",
+  pending_payment: "Payment started",
+  processing: "Payment with the bank",
+  paid: "Paid",
+  partially_refunded: "Partly refunded",
+  refunded: "Refunded",
+  failed: "Payment not successful",
+};
+
+const orderId = at("order").dataset["order"] ?? "";
+const config = await (await fetch("/paystream/pages/Checkout/config.json")).json();
+rememberOrder(orderId);
+
+const checkout = new Checkout({
+  gatewayUrl: config.gatewayUrl,
+  orderId,
+  token: openSession().token,
+  renewToken: async () => {
+    const response = await fetch(`/orders/${encodeURIComponent(orderId)}/checkout`, { method: "POST" });
+    return response.ok ? (await response.json()).checkoutToken : null;
+  },
+});
+
+checkout.subscribe((state) => {
+  const view = viewOf(state);
+  const words = view.screen in THANKS ? THANKS[view.screen] : view.notice ?? view;
+  at("order").dataset["tone"] = view.notice ? "bad" : view.tone;
+  at("order").dataset["screen"] = view.screen;
+  say("title", view.screen === "pay" && !view.notice ? "Your order waits for its payment" : words.title);
+  say("text", view.screen === "pay" && !view.notice ? "Everything is set aside for you." : words.text);
+  at("pay").hidden = !view.canPay;
+  tell(state.payment?.history ?? []);
+});
+void checkout.start();
+
+/** @param {Array<{status: string, at?: string}>} history */
+function tell(history) {
+  const items = history.map(({ status, at: when }) => {
+    const item = document.createElement("li");
+    const time = Object.assign(document.createElement("time"), { textContent: when ? formatTime(when) : "" });
+    if (when) time.dateTime = when;
+    item.append(STORY[status] ?? status, time);
+    return item;
+  });
+  at("story").replaceChildren(...items);
+  at("story").hidden = items.length === 0;
+}
+
+/** @param {string} id @param {string} text */
+function say(id, text) {
+  if (at(id).textContent !== text) at(id).textContent = text;
+}
