@@ -1,0 +1,172 @@
+"""The composition root: two loops, two kinds of task, one small HTTP application."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from email.utils import parseaddr
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+import structlog
+from prometheus_client import Gauge
+from sqlalchemy.exc import DBAPIError
+
+from services.notifier.documents.sheet import Shop
+from services.notifier.documents.typeset import Typesetter
+from services.notifier.domain.issuing import Rules
+from services.notifier.domain.state import Order
+from services.notifier.handlers import ORDERS, PAYMENTS, decider
+from services.notifier.http import DocumentsApp
+from services.notifier.links import Links
+from services.notifier.mail.compose import Composer
+from services.notifier.mail.smtp import Server
+from services.notifier.performers import SendMail, SetDocument
+from services.notifier.reads import unsettled
+from services.notifier.settings import NotifierSettings, ShopSettings
+from services.notifier.store import OrderStore
+from shared.apply import Applier
+from shared.consume import Loop
+from shared.database import caused_by_message
+from shared.decision import Answer
+from shared.envelope import Envelope, new_id, now_utc
+from shared.inbox import Incoming
+from shared.kafka import ORDERS_EVENTS, PAYMENTS_EVENTS, Topic
+from shared.messages.base import Catalogue, Message
+from shared.service import Kit
+from shared.tasks import ClaimedTask, Tasks
+
+log = structlog.get_logger()
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+COUNTED_EVERY_S = 15.0
+RECORD_FOR_S = 20.0  # how long a result in hand is tried to be written while the database is away
+UNSETTLED = Gauge("paystream_notifier_unsettled", "Paid orders without content, mails not sent", ["what"])
+
+
+def build(settings: NotifierSettings) -> Kit:
+    """The whole service, from its settings."""
+    kit = Kit("notifier", settings, MIGRATIONS)
+    kit.uses = (ORDERS_EVENTS, PAYMENTS_EVENTS)
+    decide = decider(_rules(settings))
+    store = OrderStore()
+
+    def applier(consumer: str) -> Applier[Order]:
+        return Applier(
+            consumer=consumer,
+            source="notifier",
+            engine=kit.engine,
+            store=store,
+            decide=decide,
+            clock=now_utc,
+            committed=kit.wake,
+            reply=_no_replies,
+            publishes_here=lambda: kit.relay.leads,
+        )
+
+    def loop(topic: Topic, catalogue: Catalogue) -> Loop[Order]:
+        return Loop(topic, applier(f"notifier.{topic.name}"), catalogue, kit.health)
+
+    kit.loops = [loop(ORDERS_EVENTS, ORDERS), loop(PAYMENTS_EVENTS, PAYMENTS)]
+    links = _links(settings)
+    kit.tasks = _tasks(kit, settings, links, applier("notifier.tasks"))
+    kit.apps = [(DocumentsApp(kit.engine, links), settings.http.host, settings.http.port)]
+    kit.background = [lambda: _count(kit)]
+    return kit
+
+
+def shop_of(settings: ShopSettings) -> Shop:
+    """The shop as documents and mails show it."""
+    return Shop(
+        name=settings.name,
+        zone=ZoneInfo(settings.timezone),
+        address=settings.address,
+        email=settings.email,
+        website=settings.website,
+        tax_id=settings.tax_id,
+        accent=settings.accent,
+    )
+
+
+def _rules(settings: NotifierSettings) -> Rules:
+    domain = parseaddr(settings.smtp.sender)[1].rpartition("@")[2] or "localhost"
+    return Rules(
+        series=settings.documents.series,
+        zone=ZoneInfo(settings.shop.timezone),
+        mail_domain=domain,
+        time_scale=settings.time_scale,
+    )
+
+
+def _links(settings: NotifierSettings) -> Links:
+    documents = settings.documents
+    return Links(
+        base_url=documents.link_base or f"http://{settings.http.host}:{settings.http.port}",
+        keys=[key.get_secret_value() for key in documents.signing_keys],
+        valid_for=timedelta(seconds=documents.link_valid_s / settings.time_scale),
+    )
+
+
+def _tasks(kit: Kit, settings: NotifierSettings, links: Links, applier: Applier[Order]) -> Tasks:
+    smtp, documents = settings.smtp, settings.documents
+    shop = shop_of(settings.shop)
+    threads = ThreadPoolExecutor(documents.typesetters, "typeset")
+    set_document = SetDocument(kit.engine, shop, Typesetter(documents.fonts), threads)
+    server = Server(
+        host=smtp.host,
+        port=smtp.port,
+        security=smtp.security,
+        username=smtp.username,
+        password=smtp.password.get_secret_value(),
+        ca_file=smtp.ca_file,
+    )
+    composer = Composer(smtp.sender, smtp.reply_to)
+    send_mail = SendMail(kit.engine, shop, composer, server, links, threads)
+    return Tasks(
+        kit.engine,
+        kit.owner,
+        {"typeset": set_document, "mail": send_mail},
+        lambda task, message: _record(applier, task, message),
+        {"typeset": documents.typesetters, "mail": smtp.connections},
+    )
+
+
+async def _record(applier: Applier[Order], task: ClaimedTask, message: Message) -> None:
+    """Writes the result of a task. While the database is away it is tried again: what the mail server has
+    taken should not be sent a second time because of a moment's outage.
+    """
+    envelope = Envelope(
+        id=new_id(),
+        type=message.TYPE,
+        source="notifier",
+        subject=task.subject,
+        time=now_utc(),
+        data=msgspec.Raw(b"{}"),
+    )
+    result = Incoming(envelope.id, envelope, message, b"", task_id=task.id)
+    give_up_at = asyncio.get_running_loop().time() + RECORD_FOR_S
+    while True:
+        try:
+            return await applier.apply_result(result)
+        except Exception as error:
+            if caused_by_message(error) or asyncio.get_running_loop().time() > give_up_at:
+                raise
+            log.warning("a result waits for the database", kind=task.kind, error=repr(error)[:200])
+        await asyncio.sleep(0.5)
+
+
+def _no_replies(replies: Sequence[Answer]) -> None:
+    """Nobody sends the notifier commands that are answered."""
+
+
+async def _count(kit: Kit, pause_s: float = COUNTED_EVERY_S) -> None:
+    """Keeps the metrics of what is not settled."""
+    while True:
+        try:
+            async with kit.engine.connect() as connection:
+                for what, number in (await unsettled(connection)).items():
+                    UNSETTLED.labels(what).set(number)
+        except (DBAPIError, OSError, TimeoutError) as error:
+            log.warning("unsettled receipts were not counted", error=repr(error)[:200])
+        await asyncio.sleep(pause_s)

@@ -1,0 +1,1 @@
+"""Documents: the words and figures of one (sheet), and its PDF (typeset)."""

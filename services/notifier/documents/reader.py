@@ -1,0 +1,69 @@
+"""How one reader writes amounts, dates and countries; any text as a locale gives some reader."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from decimal import Decimal, InvalidOperation
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.numbers import format_decimal, format_percent
+
+from services.notifier.documents.words import ENGLISH, LANGUAGES, Words
+from shared.money import Money
+
+_LETTER_PAPER = {"US", "CA", "MX", "CO", "CL", "PH", "VE"}  # the rest of the world prints on A4
+_TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A language that we have words for, with the formats of its territory."""
+
+    locale: str
+    words: Words
+
+    @property
+    def language(self) -> str:
+        return self.locale.partition("_")[0]
+
+    @property
+    def paper(self) -> str:
+        return "us-letter" if self.locale.rpartition("_")[2] in _LETTER_PAPER else "a4"
+
+    def money(self, amount: int, currency: str) -> str:
+        return Money(amount, currency).text(self.locale)
+
+    def date(self, at: datetime, zone: tzinfo) -> str:
+        return str(format_date(at.astimezone(zone).date(), format="long", locale=self.locale))
+
+    def count(self, quantity: int) -> str:
+        return str(format_decimal(quantity, locale=self.locale))
+
+    def rate(self, percent: str) -> str:
+        """A percentage as this reader writes it; what is no number is left as it was given."""
+        try:
+            share = Decimal(percent) / 100
+        except InvalidOperation:
+            return percent
+        if not share.is_finite():
+            return percent
+        return str(format_percent(share, locale=self.locale, decimal_quantization=False))
+
+    def country(self, code: str) -> str:
+        return str(Locale.parse(self.locale).territories.get(code.upper(), code)) if code else ""
+
+
+def reader_of(tag: str) -> Reader:
+    """The reader that a locale tag such as `de-CH` means; English of its territory when we lack the words."""
+    if not _TAG.fullmatch(tag):
+        return Reader("en", ENGLISH)
+    language, *rest = tag.replace("-", "_").split("_")
+    territory = next((part.upper() for part in rest if len(part) == 2), "")
+    known = language.lower() if language.lower() in LANGUAGES else "en"
+    words = LANGUAGES[known]
+    try:
+        locale = Locale.parse(f"{known}_{territory}") if territory else Locale.parse(known)
+    except (UnknownLocaleError, ValueError):
+        return Reader(known, words)
+    return Reader(str(locale), words)

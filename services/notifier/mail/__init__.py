@@ -1,0 +1,1 @@
+"""Mail: what it says (compose) and how it is handed to the server (smtp)."""
