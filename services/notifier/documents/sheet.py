@@ -80,7 +80,6 @@ def sheet_of(document: Document, placed: OrderPlaced, paid: Paid, shop: Shop) ->
     date = reader.date(paid.paid_at, shop.zone)
     provider = _PROVIDERS.get(paid.provider, paid.provider.title())
     facts = (
-        (words.number, number),
         (words.date, date),
         (words.order, plain(placed.order_id)),
         (words.paid_with, plain(provider)),

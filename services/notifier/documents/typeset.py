@@ -59,7 +59,7 @@ def _values(sheet: Sheet) -> dict[str, object]:
         "taxed": sheet.taxed,
         "summary": sheet.summary,
         "total": sheet.total,
-        "paid_on": sheet.paid_on,
+        "date": sheet.date,
         "page": words.page,
         "words": {
             name: getattr(words, name)

@@ -9,7 +9,6 @@ class Words:
 
     receipt: str
     invoice: str
-    number: str
     date: str
     order: str
     paid_with: str
@@ -41,7 +40,6 @@ class Words:
 ENGLISH = Words(
     receipt="Receipt",
     invoice="Invoice",
-    number="Number",
     date="Date",
     order="Order",
     paid_with="Paid with",
@@ -73,7 +71,6 @@ ENGLISH = Words(
 GERMAN = Words(
     receipt="Beleg",
     invoice="Rechnung",
-    number="Nummer",
     date="Datum",
     order="Bestellung",
     paid_with="Bezahlt mit",
@@ -105,7 +102,6 @@ GERMAN = Words(
 FRENCH = Words(
     receipt="Reçu",
     invoice="Facture",
-    number="Numéro",
     date="Date",
     order="Commande",
     paid_with="Payé avec",
@@ -137,7 +133,6 @@ FRENCH = Words(
 SPANISH = Words(
     receipt="Recibo",
     invoice="Factura",
-    number="Número",
     date="Fecha",
     order="Pedido",
     paid_with="Pagado con",
@@ -169,7 +164,6 @@ SPANISH = Words(
 HINDI = Words(
     receipt="रसीद",
     invoice="बीजक",
-    number="संख्या",
     date="तारीख",
     order="ऑर्डर",
     paid_with="भुगतान का माध्यम",

@@ -28,6 +28,7 @@ class Composer:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            keep_trailing_newline=True,
         )
         self._html = templates.get_template("receipt.html")
         self._text = templates.get_template("receipt.txt")
