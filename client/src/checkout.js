@@ -99,7 +99,8 @@ export class Checkout {
       const proof = rememberedProof(this.#config.orderId);
       if (proof && !moneyTaken(payment)) return this.#confirm(proof);
       if (!moneyTaken(payment) && !closedForGood(payment)) {
-        this.#set({ options: await this.#gateway.options(this.#patience()) });
+        const options = await this.#gateway.options(this.#patience());
+        this.#set({ options: options.filter((option) => option.provider in PROVIDERS) });
       }
       this.#set({ step: "idle" });
     });

@@ -16,7 +16,7 @@ export function openSession() {
   const query = new URLSearchParams(location.search);
   const orderId = fragment.get("order") ?? query.get("orderId") ?? read("order");
   if (orderId === null) return { orderId: null, token: null };
-  rememberOrder(orderId);
+  write("order", orderId);
   const token = fragment.get("token");
   if (token) {
     rememberToken(orderId, token);
@@ -24,14 +24,6 @@ export function openSession() {
     history.replaceState(history.state, "", `${location.pathname}${location.search}#${fragment}`);
   }
   return { orderId, token: token || read(`token.${orderId}`) };
-}
-
-/**
- * Names the order that this tab is about, for a page that does not say so itself.
- * @param {string} orderId
- */
-export function rememberOrder(orderId) {
-  write("order", orderId);
 }
 
 /** @param {string} orderId @param {string} token */

@@ -115,7 +115,7 @@ export const waiting =
 /** @type {Record<string, Words>} by screen */
 export const SCREENS = {
   loading: { title: "Preparing your payment", text: "One moment, please." },
-  pay: { title: "Choose how to pay", text: "" },
+  pay: { title: "Pay for your order", text: "You pay in the provider's own secure window. The shop never sees your card or bank details." },
   resume: { title: "Finish your payment", text: "You started to pay for this order. You can go on where you left off." },
   opening: { title: "Opening the secure payment window", text: "One moment, please." },
   open: { title: "Pay in the window", text: "The secure payment window is open. When you have finished there, this page goes on by itself." },

@@ -49,6 +49,7 @@ def build(settings: Settings) -> web.Application:
     app.router.add_get("/health", health)
     app.router.add_static(CHECKOUT_PATH, CLIENT)
     app.router.add_static("/static/", pages.HERE / "static")
+    app.router.add_get("/{path:.*}", pages.missing)
     return app
 
 

@@ -162,3 +162,7 @@ async def come_back(request: web.Request) -> web.Response:
     if order_id not in visitor.orders:
         return page(request, "missing.html", 404)
     raise web.HTTPSeeOther(f"{CHECKOUT_PAGE}#order={order_id}")
+
+
+async def missing(request: web.Request) -> web.Response:
+    return page(request, "missing.html", 404)

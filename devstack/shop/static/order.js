@@ -1,5 +1,5 @@
 /** The order page: shows the payment's state live, with the same module as the checkout. */
-import { Checkout, formatTime, openSession, rememberOrder, viewOf } from "/paystream/checkout.js";
+import { Checkout, formatTime, viewOf } from "/paystream/checkout.js";
 
 /** @param {string} id */
 const at = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -15,16 +15,15 @@ const STORY = {
   partially_refunded: "Partly refunded",
   refunded: "Refunded",
   failed: "Payment not successful",
+  "failed/expired": "Closed without a payment",
+  "failed/cancelled": "Cancelled",
 };
 
 const orderId = at("order").dataset["order"] ?? "";
 const config = await (await fetch("/paystream/pages/Checkout/config.json")).json();
-rememberOrder(orderId);
-
 const checkout = new Checkout({
   gatewayUrl: config.gatewayUrl,
   orderId,
-  token: openSession().token,
   renewToken: async () => {
     const response = await fetch(`/orders/${encodeURIComponent(orderId)}/checkout`, { method: "POST" });
     return response.ok ? (await response.json()).checkoutToken : null;
@@ -43,13 +42,13 @@ checkout.subscribe((state) => {
 });
 void checkout.start();
 
-/** @param {Array<{status: string, at?: string}>} history */
+/** @param {Array<{status: string, detail?: string, at?: string}>} history */
 function tell(history) {
-  const items = history.map(({ status, at: when }) => {
+  const items = history.map(({ status, detail, at: when }) => {
     const item = document.createElement("li");
     const time = Object.assign(document.createElement("time"), { textContent: when ? formatTime(when) : "" });
     if (when) time.dateTime = when;
-    item.append(STORY[status] ?? status, time);
+    item.append(STORY[`${status}/${detail}`] ?? STORY[status] ?? status, time);
     return item;
   });
   at("story").replaceChildren(...items);

@@ -143,8 +143,7 @@ function showMoney({ payment, options }, view) {
   const amount = formatMoney(payment.amount, payment.currency);
   say("total", amount);
   at("total").classList.remove("placeholder");
-  const again = view.screen === "resume" || view.notice ? "Try again" : "Pay";
-  say("pay", view.screen === "resume" ? `Continue to pay ${amount}` : `${again} · ${amount}`);
+  say("pay", view.screen === "resume" ? `Continue to pay ${amount}` : view.notice ? `Try again: pay ${amount}` : `Pay ${amount}`);
   say("fine", payment.closesAt ? `We hold this order for you until ${formatTime(payment.closesAt)}.` : "");
   at("test").hidden = !options.some((option) => option.keyId.startsWith("rzp_test_"));
 }
@@ -155,7 +154,8 @@ function showWays(options) {
   const names = options.map((option) => option.provider).join();
   if (box.dataset["names"] === names) return;
   box.dataset["names"] = names;
-  box.hidden = options.length < 2;
+  box.hidden = options.length === 0;
+  box.className = options.length === 1 ? "only" : "";
   box.querySelectorAll(".way").forEach((way) => way.remove());
   options.forEach(({ provider }, index) => box.append(wayToPay(provider, index === 0)));
 }
