@@ -43,6 +43,8 @@ def decider(rules: Rules) -> Decide[Order]:
     """The one decision function of this service; raises for a message that no rule knows."""
 
     def decide(order: Order, incoming: Incoming, now: datetime) -> Decision[Order]:
+        if isinstance(incoming.message, OrderPlaced) and incoming.envelope.source != "payments":
+            return Decision(order, outcome="ignored")  # only payments numbers contents
         return DECIDERS[type(incoming.message)](order, incoming.message, rules, now)
 
     return decide

@@ -133,7 +133,7 @@ def _document(paid: Paid, placed: OrderPlaced, number: int) -> Document:
         kind="receipt",
         subject=paid.payment_id,
         series="R-2026",
-        content=1,
+        revision=1,
         issued_at=_PAID_AT,
         number=number,
         mail=first_mail("receipt", id_, placed.customer.email, "paystream.example"),

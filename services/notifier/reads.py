@@ -21,13 +21,13 @@ class Issued:
 
 
 _READ = text("""
-    SELECT d.document_id, d.order_id, d.payment_id, d.kind, d.subject, d.series, d.number, d.content,
+    SELECT d.document_id, d.order_id, d.payment_id, d.kind, d.subject, d.series, d.number, d.revision,
            d.issued_at, d.state, d.sha256, d.pdf, m.recipient, m.message_id, m.state AS mail_state,
            m.attempts, m.last_answer, m.settled_at, c.content AS printed,
-           o.revision, o.amount, o.currency, o.provider, o.provider_order_id, o.charge_id, o.paid_at
+           o.amount, o.currency, o.provider, o.provider_order_id, o.charge_id, o.paid_at
     FROM documents d LEFT JOIN mails m USING (document_id)
     JOIN orders o ON o.order_id = d.order_id
-    JOIN order_contents c ON c.order_id = d.order_id AND c.position = d.content
+    JOIN order_contents c ON c.order_id = d.order_id AND c.revision = d.revision
     WHERE d.document_id = CAST(:id AS uuid)""")
 
 _WAITING = text("""

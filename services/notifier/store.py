@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.domain.results import DocumentResult
-from services.notifier.domain.state import Content, Document, Mail, Order, Paid
+from services.notifier.domain.state import Document, Mail, Order, Paid
 from shared.inbox import Incoming
 from shared.messages.orders import OrderPlaced
 from shared.messages.payments import PaymentPaid
@@ -26,11 +26,10 @@ _LOCK = text("""
 _ORDERS = text("SELECT * FROM orders WHERE order_id = ANY(CAST(:keys AS text[]))")
 
 _CONTENTS = text("""
-    SELECT order_id, position, revision, content FROM order_contents
-    WHERE order_id = ANY(CAST(:keys AS text[])) ORDER BY order_id, position""")
+    SELECT order_id, revision, content FROM order_contents WHERE order_id = ANY(CAST(:keys AS text[]))""")
 
 _DOCUMENTS = text("""
-    SELECT d.document_id, d.order_id, d.payment_id, d.kind, d.subject, d.series, d.number, d.content,
+    SELECT d.document_id, d.order_id, d.payment_id, d.kind, d.subject, d.series, d.number, d.revision,
            d.issued_at, d.state, d.sha256, m.recipient, m.message_id, m.state AS mail_state, m.attempts,
            m.last_answer, m.settled_at
     FROM documents d LEFT JOIN mails m USING (document_id)
@@ -49,9 +48,9 @@ _SAVE_ORDERS = text("""
     WHERE orders.order_id = new.order_id""")
 
 _ADD_CONTENTS = text("""
-    INSERT INTO order_contents (order_id, position, revision, content)
-    SELECT * FROM unnest(CAST(:order_ids AS text[]), CAST(:positions AS integer[]),
-                         CAST(:revisions AS integer[]), CAST(:contents AS bytea[]))""")
+    INSERT INTO order_contents (order_id, revision, content)
+    SELECT * FROM unnest(CAST(:order_ids AS text[]), CAST(:revisions AS integer[]),
+                         CAST(:contents AS bytea[]))""")
 
 # Series are locked in sorted order, after the orders; a claim that rolls back leaves no gap.
 _TAKE_NUMBERS = text("""
@@ -61,11 +60,11 @@ _TAKE_NUMBERS = text("""
     RETURNING series, last_number""")
 
 _ADD_DOCUMENTS = text("""
-    INSERT INTO documents (document_id, order_id, payment_id, kind, subject, series, number, content,
+    INSERT INTO documents (document_id, order_id, payment_id, kind, subject, series, number, revision,
                            issued_at, state)
     SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:order_ids AS text[]), CAST(:payment_ids AS text[]),
                          CAST(:kinds AS text[]), CAST(:subjects AS text[]), CAST(:series AS text[]),
-                         CAST(:numbers AS bigint[]), CAST(:contents AS integer[]),
+                         CAST(:numbers AS bigint[]), CAST(:revisions AS integer[]),
                          CAST(:issued_ats AS timestamptz[]), CAST(:states AS text[]))""")
 
 _SAVE_DOCUMENTS = text("""
@@ -101,15 +100,15 @@ class OrderStore:
         await connection.execute(_INSERT_MISSING, parameters)
         await connection.execute(_LOCK, parameters)
         orders = (await connection.execute(_ORDERS, parameters)).all()
-        contents: dict[str, list[Content]] = defaultdict(list)
+        contents: dict[str, dict[int, OrderPlaced]] = defaultdict(dict)
         for row in await connection.execute(_CONTENTS, parameters):
-            contents[row.order_id].append(Content(row.position, row.revision, content.decode(row.content)))
+            contents[row.order_id][row.revision] = content.decode(row.content)
         documents: dict[str, list[Document]] = defaultdict(list)
         for row in await connection.execute(_DOCUMENTS, parameters):
             documents[row.order_id].append(document_in(row))
         return {
             row.order_id: Order(
-                row.order_id, tuple(contents[row.order_id]), paid_in(row), tuple(documents[row.order_id])
+                row.order_id, contents[row.order_id], paid_in(row), tuple(documents[row.order_id])
             )
             for row in orders
         }
@@ -150,7 +149,7 @@ def document_in(row: Any) -> Document:
         )
     return Document(
         id=str(row.document_id), payment_id=row.payment_id, kind=row.kind, subject=row.subject,
-        series=row.series, content=row.content, issued_at=row.issued_at, number=row.number, state=row.state,
+        series=row.series, revision=row.revision, issued_at=row.issued_at, number=row.number, state=row.state,
         sha256=row.sha256 or "", mail=mail,
     )  # fmt: skip
 
@@ -177,15 +176,19 @@ async def _save_orders(connection: AsyncConnection, changed: Sequence[tuple[Orde
 
 
 async def _add_contents(connection: AsyncConnection, changed: Sequence[tuple[Order, Order]]) -> None:
-    rows = [(new.order_id, c) for old, new in changed for c in new.contents[len(old.contents) :]]
+    rows = [
+        (new.order_id, revision, placed)
+        for old, new in changed
+        for revision, placed in new.contents.items()
+        if revision not in old.contents
+    ]
     if rows:
         await connection.execute(
             _ADD_CONTENTS,
             {
-                "order_ids": [order_id for order_id, _ in rows],
-                "positions": [c.position for _, c in rows],
-                "revisions": [c.revision for _, c in rows],
-                "contents": [c.order.encode() for _, c in rows],
+                "order_ids": [order_id for order_id, _, _ in rows],
+                "revisions": [revision for _, revision, _ in rows],
+                "contents": [placed.encode() for _, _, placed in rows],
             },
         )
 
@@ -232,7 +235,7 @@ async def _add_documents(connection: AsyncConnection, new: Sequence[tuple[str, D
             "subjects": [d.subject for _, d in new],
             "series": [d.series for _, d in new],
             "numbers": numbers,
-            "contents": [d.content for _, d in new],
+            "revisions": [d.revision for _, d in new],
             "issued_ats": [d.issued_at for _, d in new],
             "states": [d.state for _, d in new],
         },

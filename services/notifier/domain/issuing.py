@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
 from services.notifier.domain.mailing import first_mail
-from services.notifier.domain.state import Content, Document, Order, Paid, document_id
+from services.notifier.domain.state import Document, Order, Paid, document_id
 from shared.decision import Decision, Task
 from shared.messages.orders import OrderPlaced
 from shared.messages.payments import PaymentPaid
@@ -25,11 +25,14 @@ class Rules:
 
 
 def on_order_placed(order: Order, placed: OrderPlaced, rules: Rules, now: datetime) -> Decision[Order]:
-    """Keeps the content, every revision of it; issues what waited for it."""
-    if _known(order.contents, placed):
+    """Keeps every numbered content; issues what waited for it.
+
+    What a shop announces without a number comes again, numbered, once payments has accepted it.
+    """
+    if placed.revision is None or placed.revision in order.contents:
         return Decision(order, outcome="ignored")
-    content = Content(len(order.contents) + 1, placed.revision, placed)
-    return _issue_if_due(replace(order, contents=(*order.contents, content)), rules, now)
+    contents = {**order.contents, placed.revision: placed}
+    return _issue_if_due(replace(order, contents=contents), rules, now)
 
 
 def on_payment_paid(order: Order, event: PaymentPaid, rules: Rules, now: datetime) -> Decision[Order]:
@@ -50,30 +53,17 @@ def on_payment_paid(order: Order, event: PaymentPaid, rules: Rules, now: datetim
     return _issue_if_due(replace(order, paid=paid), rules, now)
 
 
-def content_for(contents: tuple[Content, ...], paid: Paid) -> Content | None:
-    """The content that was paid for, or None while it has not been seen.
-
-    The one with payments' own number, else the shop's announcement that must have got that number: payments
-    numbers the distinct contents of an order in the order of the topic. Never one of another amount.
-    """
-    numbered = {c.revision: c for c in contents if c.revision is not None}
-    found = numbered.get(paid.revision)
-    if found is None:
-        announced = [
-            c
-            for c in contents
-            if c.revision is None and not any(_same(c.order, n.order) for n in numbered.values())
-        ]
-        index = paid.revision - 1 - sum(r < paid.revision for r in numbered)
-        found = announced[index] if 0 <= index < len(announced) else None
-    if found is None or (found.order.amount, found.order.currency) != (paid.amount, paid.currency):
+def content_for(order: Order, paid: Paid) -> OrderPlaced | None:
+    """The content that was paid for, or None while it has not been seen. Never one of another amount."""
+    found = order.contents.get(paid.revision)
+    if found is None or (found.amount, found.currency) != (paid.amount, paid.currency):
         return None
     return found
 
 
 def _issue_if_due(order: Order, rules: Rules, now: datetime) -> Decision[Order]:
     paid = order.paid
-    if paid is None or order.documents or (content := content_for(order.contents, paid)) is None:
+    if paid is None or order.documents or (placed := content_for(order, paid)) is None:
         return Decision(order)
     id_ = document_id(paid.payment_id, "receipt", paid.payment_id)
     document = Document(
@@ -82,9 +72,9 @@ def _issue_if_due(order: Order, rules: Rules, now: datetime) -> Decision[Order]:
         kind="receipt",
         subject=paid.payment_id,
         series=f"{rules.series}-{paid.paid_at.astimezone(rules.zone).year}",
-        content=content.position,
+        revision=paid.revision,
         issued_at=now,
-        mail=first_mail("receipt", id_, content.order.customer.email, rules.mail_domain),
+        mail=first_mail("receipt", id_, placed.customer.email, rules.mail_domain),
     )
     return Decision(order.with_document(document), tasks=(typeset_task(order.order_id, id_),))
 
@@ -92,16 +82,3 @@ def _issue_if_due(order: Order, rules: Rules, now: datetime) -> Decision[Order]:
 def typeset_task(order_id: str, document: str) -> Task:
     """Makes the PDF; its result brings the mail."""
     return Task("typeset", f"typeset:{document}", order_id, document.encode(), priority=40)
-
-
-def _known(contents: tuple[Content, ...], placed: OrderPlaced) -> bool:
-    if placed.revision is not None:
-        return any(c.revision == placed.revision for c in contents)
-    announced = [c for c in contents if c.revision is None]
-    return bool(announced) and _same(announced[-1].order, placed)
-
-
-def _same(one: OrderPlaced, other: OrderPlaced) -> bool:
-    """Whether two announcements say the same, whoever numbered them."""
-    fields = [name for name in OrderPlaced.__struct_fields__ if name != "revision"]
-    return all(getattr(one, name) == getattr(other, name) for name in fields)

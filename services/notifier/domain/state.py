@@ -1,5 +1,6 @@
 """What the notifier knows of one order: its contents, its payment, the documents made for it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
@@ -12,18 +13,6 @@ DocumentState = Literal["numbered", "rendered", "failed"]
 MailState = Literal["waiting", "deferred", "sent", "parked"]
 
 _NAMESPACE = UUID("7c2c0c5e-5a0f-4a39-9f0e-2f6a1f0b7c11")
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """One accepted or announced content of the order. `position` counts them in order of arrival.
-
-    `revision` is payments' number for it; None when the shop published it itself.
-    """
-
-    position: int
-    revision: int | None
-    order: OrderPlaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +53,7 @@ class Document:
     kind: Kind
     subject: str
     series: str
-    content: int  # position of the content that is printed
+    revision: int  # the content that is printed
     issued_at: datetime
     number: int | None = None
     state: DocumentState = "numbered"
@@ -78,7 +67,7 @@ class Order:
     """The aggregate: everything that decides whether a document is due."""
 
     order_id: str
-    contents: tuple[Content, ...] = ()
+    contents: Mapping[int, OrderPlaced] = field(default_factory=dict)  # by revision
     paid: Paid | None = None
     documents: tuple[Document, ...] = ()
 

@@ -28,12 +28,10 @@ CREATE INDEX orders_waiting ON orders (paid_at) WHERE waits;
 
 CREATE TABLE order_contents (
     order_id text NOT NULL REFERENCES orders,
-    position integer NOT NULL CHECK (position > 0),
-    revision integer,
+    revision integer NOT NULL CHECK (revision > 0),
     content bytea NOT NULL,
     received_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (order_id, position),
-    UNIQUE (order_id, revision)
+    PRIMARY KEY (order_id, revision)
 );
 
 -- The last number given per series. Its row lock makes numbers gapless: a rolled back claim gives none.
@@ -50,14 +48,14 @@ CREATE TABLE documents (
     subject text NOT NULL,
     series text NOT NULL REFERENCES document_series,
     number bigint NOT NULL CHECK (number > 0),
-    content integer NOT NULL,
+    revision integer NOT NULL,
     issued_at timestamptz NOT NULL,
     state text NOT NULL CHECK (state IN ('numbered', 'rendered', 'failed')),
     sha256 text CHECK (sha256 ~ '^[0-9a-f]{64}$'),
     pdf bytea,
     UNIQUE (payment_id, kind, subject),
     UNIQUE (series, number),
-    FOREIGN KEY (order_id, content) REFERENCES order_contents (order_id, position),
+    FOREIGN KEY (order_id, revision) REFERENCES order_contents,
     CHECK ((state = 'rendered') = (pdf IS NOT NULL) AND (pdf IS NULL) = (sha256 IS NULL))
 );
 ALTER TABLE documents ALTER pdf SET STORAGE EXTERNAL;
