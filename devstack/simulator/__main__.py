@@ -4,6 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
+import msgspec
 from aiohttp import web
 
 from devstack.simulator.app import build
@@ -19,13 +20,17 @@ def _settings() -> Settings:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--config", type=Path, required=True)
     given = parser.parse_args()
+    try:
+        config = read_config(given.config)
+    except (OSError, msgspec.DecodeError) as error:
+        parser.error(f"{given.config}: {error}")
     return Settings(
         host=given.host,
         port=given.port,
         data_dir=given.data_dir,
         time_scale=given.time_scale,
         seed=given.seed,
-        config=read_config(given.config),
+        config=config,
     )
 
 
