@@ -1,0 +1,1 @@
+"""The gateway: HTTP in front, Kafka behind. It decides nothing about money."""

@@ -1,0 +1,99 @@
+"""`GET /api/payments`: everything that changed, for shops without Kafka. A cursor that misses nothing."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+from litestar import get
+from litestar.params import Parameter
+
+from services.gateway.checkout import Asked
+from services.gateway.fields import ORDER_ID
+from services.gateway.reading import Cursor, Payments
+from services.gateway.views import PaymentDetails, View, for_server
+from shared.errors import Rejected
+
+PAGE = 100
+PAGE_MAX = 1000
+_PARAMETERS = frozenset({"updatedSince", "cursor", "limit"})
+_TRANSACTION_MAX = 2**62  # below what PostgreSQL's 64-bit transaction ids can be read back from
+_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
+_LAST = datetime(9000, 1, 1, tzinfo=UTC)
+
+
+class ChangesAnswer(View, frozen=True, kw_only=True):
+    """`cursor` continues from here, now or tomorrow; `more`: there is more already."""
+
+    payments: list[PaymentDetails]
+    cursor: str
+    more: bool
+
+
+@get(
+    "/api/payments",
+    access="payments:read",
+    summary="Payments that changed, oldest change first",
+    description="Start with updatedSince, then repeat with the cursor of the answer before. "
+    "An order that changes again appears again. Histories are left out.",
+)
+async def changes(
+    request: Asked,
+    payments: Payments,
+    updated_since: Annotated[str | None, Parameter(query="updatedSince", description="RFC 3339")] = None,
+    cursor: str | None = None,
+    limit: str | None = None,
+) -> ChangesAnswer:
+    check_query(request.scope["query_string"])
+    after = read_cursor(cursor) if cursor is not None else Cursor(0, "", read_time(updated_since))
+    page = await payments.changed(after, read_limit(limit))
+    return ChangesAnswer(
+        payments=[for_server(p) for p in page.payments], cursor=write_cursor(page.cursor), more=page.more
+    )
+
+
+def check_query(raw: bytes) -> None:
+    """Known parameters, each once."""
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=10, errors="strict")
+    except ValueError:
+        raise Rejected("wrong-value", "the query cannot be read") from None
+    names = [name for name, _ in pairs]
+    if len(set(names)) != len(names) or not set(names) <= _PARAMETERS:
+        raise Rejected("unknown-parameter", "known are updatedSince, cursor and limit, each once")
+
+
+def read_time(value: str | None) -> datetime:
+    if value is None:
+        return _FIRST
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        raise Rejected("wrong-value", "updatedSince: not a time like 2026-03-01T00:00:00Z") from None
+    if time.tzinfo is None:
+        raise Rejected("wrong-value", "updatedSince: needs a zone; write + as %2B")
+    if not _FIRST.year <= time.year < _LAST.year:
+        raise Rejected("wrong-value", "updatedSince: out of range")
+    return time
+
+
+def read_limit(value: str | None) -> int:
+    if value is None:
+        return PAGE
+    if not (value.isascii() and value.isdigit() and len(value) <= 4 and 1 <= int(value) <= PAGE_MAX):
+        raise Rejected("wrong-value", f"limit: 1 to {PAGE_MAX}")
+    return int(value)
+
+
+def write_cursor(cursor: Cursor) -> str:
+    return f"{cursor.transaction}.{int(cursor.since.timestamp())}.{cursor.order_id}"
+
+
+def read_cursor(value: str) -> Cursor:
+    transaction, _, rest = value.partition(".")
+    since, _, order_id = rest.partition(".")
+    plain = all(part.isascii() and part.isdigit() and len(part) <= 19 for part in (transaction, since))
+    if not plain or int(transaction) > _TRANSACTION_MAX or int(since) >= _LAST.timestamp():
+        raise Rejected("cursor-invalid", "use the cursor of an earlier answer")
+    if order_id and not ORDER_ID.match(order_id):
+        raise Rejected("cursor-invalid", "use the cursor of an earlier answer")
+    return Cursor(int(transaction), order_id, datetime.fromtimestamp(int(since), UTC))
