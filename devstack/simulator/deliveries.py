@@ -218,7 +218,9 @@ class Deliveries:
         at = self._clock.now()
         status: int | None = None
         error: str | None = None
-        deadline = aiohttp.ClientTimeout(total=self._policies[webhook.provider].deadline_s)
+        deadline_s = self._policies[webhook.provider].deadline_s
+        # From 5 s on aiohttp rounds a deadline up to a whole second, unless told where to begin.
+        deadline = aiohttp.ClientTimeout(total=deadline_s, ceil_threshold=deadline_s + 1)
         try:
             async with self._session.post(
                 webhook.url,
