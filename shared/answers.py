@@ -5,13 +5,15 @@ judged under the order's lock. Source of the rules: IETF draft "The Idempotency-
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.decision import Answer
+
+RETENTION_DAYS = 90  # the promise is 24 h; a client that repeats later than this asks something new
 
 
 class IdempotencyKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,11 +55,16 @@ _CLAIM = text("""
 
 _READ = text("""
     SELECT s.principal, s.key, s.subject, s.fingerprint, s.code, s.detail, s.answer FROM stored_answers s
-    JOIN unnest(CAST(:principals AS text[]), CAST(:keys AS text[])) AS w (principal, key) USING (principal, key)""")
+    JOIN unnest(CAST(:principals AS text[]), CAST(:keys AS text[])) AS wanted (principal, key)
+      USING (principal, key)""")
 
 _STORE = text("""
-    UPDATE stored_answers SET code = :code, detail = :detail, answer = :answer, answered_at = now()
-    WHERE principal = :principal AND key = :key AND code IS NULL""")
+    UPDATE stored_answers s
+    SET code = new.code, detail = new.detail, answer = new.answer, answered_at = clock_timestamp()
+    FROM unnest(CAST(:principals AS text[]), CAST(:keys AS text[]), CAST(:codes AS text[]),
+                CAST(:details AS text[]), CAST(:answers AS bytea[]))
+         AS new (principal, key, code, detail, answer)
+    WHERE s.principal = new.principal AND s.key = new.key AND s.code IS NULL""")
 
 
 async def claim(
@@ -75,27 +82,55 @@ async def claim(
         "fingerprints": [k.fingerprint for _, k in ordered],
     }
     mine = {(r.principal, r.key) for r in await connection.execute(_CLAIM, parameters)}
-    parameters = {"principals": parameters["principals"], "keys": parameters["keys"]}
+    known = await _read(connection, sorted(first))
+    return {pair: replace(claim, mine=pair in mine) for pair, claim in known.items()}
+
+
+async def refresh(connection: AsyncConnection, claims: dict[tuple[str, str], Claim]) -> None:
+    """Reads again what had no answer yet, now that the aggregates' locks keep everyone from writing one."""
+    running = sorted(pair for pair, claim in claims.items() if not claim.mine and claim.code is None)
+    if running:
+        claims |= await _read(connection, running)
+
+
+async def _read(
+    connection: AsyncConnection, pairs: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], Claim]:
+    wanted = {"principals": [p for p, _ in pairs], "keys": [k for _, k in pairs]}
     return {
         (r.principal, r.key): Claim(
-            (r.principal, r.key) in mine, r.subject, r.fingerprint, r.code, r.detail, r.answer
+            mine=False, subject=r.subject, fingerprint=r.fingerprint, code=r.code, detail=r.detail,
+            answer=r.answer,
         )
-        for r in await connection.execute(_READ, parameters)
-    }
+        for r in await connection.execute(_READ, wanted)
+    }  # fmt: skip
 
 
 async def store(connection: AsyncConnection, answers: Sequence[Answer]) -> None:
     """Keeps the first final answer of each key."""
+    first: dict[tuple[str, str], Answer] = {}
     for answer in answers:
         if answer.stored_under is not None:
-            principal, key = answer.stored_under
-            await connection.execute(
-                _STORE,
-                {
-                    "principal": principal,
-                    "key": key,
-                    "code": answer.code,
-                    "detail": answer.detail,
-                    "answer": answer.answer,
-                },
-            )
+            first.setdefault(answer.stored_under, answer)
+    if first:
+        final = list(first.values())
+        parameters = {
+            "principals": [principal for principal, _ in first],
+            "keys": [key for _, key in first],
+            "codes": [a.code for a in final],
+            "details": [a.detail for a in final],
+            "answers": [a.answer for a in final],
+        }
+        await connection.execute(_STORE, parameters)
+
+
+async def delete_old(connection: AsyncConnection, limit: int = 5000) -> int:
+    """Deletes some keys past their retention."""
+    result = await connection.execute(
+        text("""
+            DELETE FROM stored_answers WHERE (principal, key) IN (
+                SELECT principal, key FROM stored_answers
+                WHERE created_at < now() - make_interval(days => :days) LIMIT :limit)"""),
+        {"days": RETENTION_DAYS, "limit": limit},
+    )
+    return result.rowcount

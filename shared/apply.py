@@ -1,7 +1,9 @@
 """The one transaction: claim, resolve, lock, load, decide, save; then, after the commit, wake and reply."""
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
@@ -15,10 +17,13 @@ from shared.envelope import encode, new_id
 from shared.failpoints import passing
 from shared.inbox import Incoming, Parking
 from shared.messages.base import wrap
+from shared.observability import MESSAGES, PARKED, SECURITY
 
 log = structlog.get_logger()
 
 S = TypeVar("S")
+
+BLOCKING_MAX_S = 0.02  # deciding lets heartbeats and requests of this process through after this long
 
 
 class Store(Protocol[S]):
@@ -46,9 +51,16 @@ async def _archive_nothing(connection: AsyncConnection, fresh: Sequence[Incoming
     """Most consumers keep nothing beside their aggregates."""
 
 
-def _no_match(incoming: Incoming) -> Task | None:
+def _no_match(incoming: Incoming) -> Task | None:  # noqa: ARG001 - the shape of a callback
     """Most messages carry their key; one that does not is ignored."""
     return None
+
+
+@dataclass(slots=True)
+class Deciding:
+    """How long the deciders of the last batch took: the loop cuts its batches by it."""
+
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +82,7 @@ class Applier(Generic[S]):
     publishes_here: Callable[[], bool] = lambda: True
     archive: Callable[[AsyncConnection, Sequence[Incoming]], Awaitable[None]] = _archive_nothing
     unmatched: Callable[[Incoming], Task | None] = _no_match
+    deciding: Deciding = field(default_factory=Deciding)
 
     async def apply(self, batch: Sequence[Incoming], parkings: Sequence[Parking] = ()) -> None:
         """Applies a batch from Kafka. All of it commits, or none of it."""
@@ -80,15 +93,12 @@ class Applier(Generic[S]):
             replies = await self.within(connection, fresh)
             passing(f"{self.source}.before_db_commit")
         passing(f"{self.source}.after_db_commit")
-        for parking in parkings:
-            log.error("parked", consumer=self.consumer, place=parking.record.place, reason=parking.reason)
+        self._count(len(batch), len(fresh), parkings)
         self.after_commit(replies)
 
     async def apply_result(self, result: Incoming) -> None:
         """Applies the result of a task and closes it, in one transaction."""
         async with self.engine.begin() as connection:
-            if result.task_id is not None:
-                await tasks.close(connection, [result.task_id])
             replies = await self.within(connection, [result])
         self.after_commit(replies)
 
@@ -97,27 +107,43 @@ class Applier(Generic[S]):
         if replies:
             self.reply(replies)
 
+    def _count(self, received: int, fresh: int, parkings: Sequence[Parking]) -> None:
+        MESSAGES.labels(self.consumer, "applied").inc(fresh)
+        MESSAGES.labels(self.consumer, "repeated").inc(received - fresh)
+        for parking in parkings:
+            PARKED.labels(self.consumer).inc()
+            if parking.security:
+                SECURITY.labels(self.consumer).inc()
+            tell = log.critical if parking.security else log.error
+            tell("parked", consumer=self.consumer, place=parking.record.place, reason=parking.reason)
+
     async def within(self, connection: AsyncConnection, fresh: Sequence[Incoming]) -> list[Answer]:
-        """Decides and saves in the caller's transaction; gives the replies to send after its commit."""
+        """Decides and saves in the caller's transaction; gives the replies to send after its commit.
+
+        Locks are taken in one order everywhere: inbox, idempotency keys, aggregates, tasks.
+        """
         if not fresh:
             return []
         now = self.clock()
         await self.archive(connection, fresh)
         resolved = await self.store.resolve(connection, fresh)
         keyed = [(i, key) for i, key in zip(fresh, resolved, strict=True) if key is not None]
-        searches = [t for i, k in zip(fresh, resolved, strict=True) if k is None if (t := self.unmatched(i))]
+        nowhere = [(i, self.unmatched(i)) for i, k in zip(fresh, resolved, strict=True) if k is None]
         claims = await _claims(connection, keyed, now)
         before = await self.store.load(connection, sorted({key for _, key in keyed}))
-        after, decisions = self._decide_all(keyed, before, claims, now)
+        await answers.refresh(connection, claims)
+        await tasks.close(connection, [i.task_id for i in fresh if i.task_id is not None])
+        after, decisions = await self._decide_all(keyed, before, claims, now)
         if changed := {k: s for k, s in after.items() if s is not before[k]}:
             await self.store.save(connection, before, changed)
-        await self._carry_out(connection, decisions, searches)
-        ignored = [i.id for i, d in decisions if d.outcome == "ignored" and i.task_id is None]
-        if ignored:
+        await self._carry_out(connection, decisions, [search for _, search in nowhere if search])
+        nothing_done = [i for i, d in decisions if d.outcome == "ignored"]
+        nothing_done += [i for i, search in nowhere if search is None]
+        if ignored := [i.id for i in nothing_done if i.task_id is None]:
             await inbox.mark_ignored(connection, self.consumer, ignored)
         return [a for _, d in decisions for a in d.answers]
 
-    def _decide_all(
+    async def _decide_all(
         self,
         keyed: Sequence[tuple[Incoming, str]],
         before: dict[str, S],
@@ -126,6 +152,7 @@ class Applier(Generic[S]):
     ) -> tuple[dict[str, S], list[tuple[Incoming, Decision[S]]]]:
         after = dict(before)
         decisions = []
+        spent, since = 0.0, time.perf_counter()
         for incoming, key in keyed:
             decision = _refused(after[key], incoming, key, claims, now)
             if decision is None:
@@ -133,6 +160,10 @@ class Applier(Generic[S]):
                 _remember(decision, incoming, claims)
             after[key] = decision.state
             decisions.append((incoming, decision))
+            if (elapsed := time.perf_counter() - since) > BLOCKING_MAX_S:
+                await asyncio.sleep(0)
+                spent, since = spent + elapsed, time.perf_counter()
+        self.deciding.seconds = spent + time.perf_counter() - since
         return after, decisions
 
     async def _carry_out(
@@ -208,5 +239,7 @@ def _remember(decision: Decision[S], incoming: Incoming, claims: dict[tuple[str,
 
 
 def _repeated(incoming: Incoming) -> Parking:
-    assert incoming.record is not None
-    return Parking(incoming.record, f"security: id {incoming.id} was applied with another body before")
+    if incoming.record is None:
+        raise TypeError(f"{incoming.id} did not come from Kafka and cannot be parked")
+    reason = f"security: id {incoming.id} was seen with another body before"
+    return Parking(incoming.record, reason, fingerprint=incoming.fingerprint, security=True)

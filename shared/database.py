@@ -13,11 +13,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.engine.interfaces import DBAPICursor, ExecutionContext
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
+from shared.errors import Unavailable
 from shared.settings import DatabaseSettings
 
 log = structlog.get_logger()
@@ -29,7 +32,12 @@ SESSION = {
     "transaction_timeout": "30000",  # ms; the outbox floor counts on it (PostgreSQL 17 and later)
     "synchronous_commit": "on",
 }
-MIGRATION_LOCK = 7_294_310_551  # any number that nobody else uses
+MIGRATION_LOCK = 729_431_055  # any number that nobody else uses
+AWAY = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+
+class WrongIsolation(Exception):
+    """A transaction does not run at READ COMMITTED: locks would not show what others committed."""
 
 
 def new_engine(settings: DatabaseSettings, schema: str) -> AsyncEngine:
@@ -41,6 +49,7 @@ def new_engine(settings: DatabaseSettings, schema: str) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=5,
         pool_pre_ping=False,
+        hide_parameters=True,  # error texts are logged and kept with parked messages
         connect_args={
             "timeout": 5,
             "server_settings": {**SESSION, "search_path": schema, "application_name": schema},
@@ -67,27 +76,13 @@ def sqlstate(error: BaseException) -> str | None:
 def caused_by_message(error: BaseException) -> bool:
     """Whether a message can have caused this error; everything else is infrastructure.
 
-    SQLSTATE class 22 (bad data) and 23 (constraint), the driver's own refusal of a value, and any error
-    that is not a database's or a network's: a decider that raised.
+    SQLSTATE class 22 (bad data, also when the driver refuses a value) and 23 (constraint), and any error
+    that is neither a database's nor a network's nor an outage's: a decider that raised.
     """
     state = sqlstate(error)
     if state is not None:
         return state[:2] in ("22", "23")
-    if isinstance(error, asyncpg.DataError | asyncpg.exceptions.UnsupportedClientFeatureError):
-        return True
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(cause, BaseException) and isinstance(cause.__cause__, asyncpg.DataError):
-        return True
-    infrastructure = (
-        DBAPIError,
-        InterfaceError,
-        asyncpg.PostgresError,
-        asyncpg.InterfaceError,
-        OSError,
-    )
-    return not isinstance(error, (*infrastructure, TimeoutError, asyncio.TimeoutError)) and not (
-        type(error).__module__.startswith("sqlalchemy.")
-    )
+    return not isinstance(error, (*AWAY, Unavailable, WrongIsolation, MemoryError))
 
 
 def cancelled_statement(error: BaseException) -> bool:
@@ -101,7 +96,7 @@ async def wait_until_up(engine: AsyncEngine) -> None:
         try:
             async with asyncio.timeout(5), engine.connect() as connection:
                 await connection.execute(text("SELECT 1"))
-        except (DBAPIError, OSError, TimeoutError) as error:
+        except AWAY as error:
             log.warning("waiting for PostgreSQL", server=str(engine.url), error=repr(error)[:200])
             await asyncio.sleep(0.5)
         else:
@@ -125,6 +120,7 @@ async def migrate(owner_url: str, schema: str, folder: Path) -> None:
     engine = create_async_engine(
         owner_url, connect_args={"timeout": 5, "server_settings": {"search_path": schema}}
     )
+    event.listen(engine.sync_engine, "do_execute", _send_scripts_whole)
     try:
         await wait_until_up(engine)
         async with engine.connect() as connection:
@@ -138,13 +134,23 @@ async def migrate(owner_url: str, schema: str, folder: Path) -> None:
 async def _one_at_a_time(connection: AsyncConnection, schema: str) -> None:
     # Tried in a loop: a session that waits for an advisory lock deadlocks with CREATE INDEX CONCURRENTLY.
     statement = text("SELECT pg_try_advisory_lock(:n, hashtext(:schema))")
-    while not (
-        await connection.execute(statement, {"n": MIGRATION_LOCK % 2**31, "schema": schema})
-    ).scalar_one():
+    while not (await connection.execute(statement, {"n": MIGRATION_LOCK, "schema": schema})).scalar_one():
         log.info("another process migrates the database", schema=schema)
         await connection.commit()
         await asyncio.sleep(0.5)
     await connection.commit()
+
+
+def _send_scripts_whole(
+    cursor: DBAPICursor, statement: str, parameters: object, context: ExecutionContext | None
+) -> bool:
+    """A revision may execute several statements at once, which asyncpg takes only unprepared."""
+    if context is None or parameters or ";" not in statement.rstrip().rstrip(";"):
+        return False
+    cursor.execute("SELECT 1")  # the adapter opens its transaction with the first statement it sees
+    connection = context.root_connection.connection.driver_connection
+    await_only(connection.execute(statement))  # type: ignore[union-attr]
+    return True
 
 
 def _upgrade(connection: Connection, config: Config) -> None:
@@ -161,11 +167,15 @@ async def check_version(engine: AsyncEngine, schema: str, folder: Path) -> None:
         return MigrationContext.configure(connection, opts=options).get_current_revision()
 
     while True:
-        async with engine.connect() as connection:
-            have = await connection.run_sync(current)
-        if have == wanted:
-            return
-        log.warning("waiting for the migration of the schema", schema=schema, have=have, want=wanted)
+        try:
+            async with asyncio.timeout(5), engine.connect() as connection:
+                have = await connection.run_sync(current)
+        except AWAY as error:
+            log.warning("waiting for PostgreSQL", server=str(engine.url), error=repr(error)[:200])
+        else:
+            if have == wanted:
+                return
+            log.warning("waiting for the migration of the schema", schema=schema, have=have, want=wanted)
         await asyncio.sleep(0.5)
 
 
@@ -196,7 +206,7 @@ class Listener:
         while True:
             try:
                 await self._listen()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except AWAY as error:
                 log.warning("the wake-up connection was lost", error=repr(error))
             await asyncio.sleep(0.5)
 

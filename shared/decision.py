@@ -62,7 +62,7 @@ class Decision(Generic[S]):
     outcome: Literal["applied", "ignored"] = field(default="applied")
 
     def then(self, other: "Decision[S]") -> "Decision[S]":
-        """This decision followed by one made on its state."""
+        """The two decisions as one, when the second was made on the state of the first."""
         return replace(
             other,
             events=self.events + other.events,

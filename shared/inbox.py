@@ -1,6 +1,7 @@
 """Each message takes effect once per consumer; what cannot be processed is parked, whole, for a person."""
 
 import json
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.database import WrongIsolation
 from shared.envelope import Envelope
 from shared.messages.base import Message
 
@@ -35,7 +37,8 @@ class Record:
 class Incoming:
     """One decoded message on its way to a decider.
 
-    `task_id` is set when it is the result of a task, which the same transaction then closes.
+    `task_id` is set when it is the result of a task, which the same transaction then closes; `tries`
+    counts how often a message without a known aggregate was tried.
     """
 
     id: str
@@ -44,28 +47,47 @@ class Incoming:
     fingerprint: bytes
     record: Record | None = None
     task_id: int | None = None
+    tries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Parking:
-    """A record that no decider can have, with the reason. Without a usable id its place is its id."""
+    """A record that no decider can have, with the reason. Without a usable id its place is its id.
+
+    `security`: somebody uses an id again for something else; it alarms.
+    """
 
     record: Record
     reason: str
     message_id: str | None = None
+    fingerprint: bytes = b""
+    security: bool = False
 
 
 _CLAIM = text("""
     INSERT INTO inbox (consumer, message_id, outcome, fingerprint)
     SELECT :consumer, id, 'applied', fingerprint
     FROM unnest(CAST(:ids AS text[]), CAST(:fingerprints AS bytea[])) AS new (id, fingerprint)
-    ON CONFLICT DO NOTHING RETURNING message_id""")
+    ON CONFLICT DO NOTHING RETURNING message_id, current_setting('transaction_isolation') AS isolation""")
 
 _OTHER_BODY = text("""
     SELECT i.message_id FROM inbox i
     JOIN unnest(CAST(:ids AS text[]), CAST(:fingerprints AS bytea[])) AS new (id, fingerprint)
       ON i.message_id = new.id AND i.fingerprint <> new.fingerprint
-    WHERE i.consumer = :consumer AND i.outcome <> 'parked'""")
+    WHERE i.consumer = :consumer AND i.fingerprint <> ''""")
+
+
+_PARK = text("""
+    INSERT INTO inbox (consumer, message_id, outcome, fingerprint, topic, partition, record_offset,
+                       record_key, headers, body, error)
+    VALUES (:consumer, :id, 'parked', :fingerprint, :topic, :partition, :offset, :key,
+            CAST(:headers AS jsonb), :body, :error)
+    ON CONFLICT DO NOTHING""")
+
+_UNPARK = text("""
+    UPDATE inbox SET outcome = 'applied', replayed_by = :person, replayed_at = now()
+    WHERE consumer = :consumer AND message_id = :id AND outcome = 'parked'
+    RETURNING topic, partition, record_offset, record_key, headers, body""")
 
 
 async def claim(
@@ -73,7 +95,7 @@ async def claim(
 ) -> tuple[list[Incoming], list[Incoming]]:
     """(those not seen before, in their order; those that repeat a known id with another body).
 
-    Claimed in sorted id order, so that two owners of the same ids cannot deadlock.
+    Claimed in sorted id order, so that two owners of the same ids cannot deadlock. Raises WrongIsolation.
     """
     if not batch:
         return [], []
@@ -83,9 +105,12 @@ async def claim(
         "ids": [i.id for i in ordered],
         "fingerprints": [i.fingerprint for i in ordered],
     }
-    claimed = set((await connection.execute(_CLAIM, parameters)).scalars())
-    if len(claimed) == len(batch):
+    rows = (await connection.execute(_CLAIM, parameters)).all()
+    if rows and rows[0].isolation != "read committed":
+        raise WrongIsolation(f"{consumer}: the transaction is {rows[0].isolation}, not read committed")
+    if len(rows) == len(batch):
         return list(batch), []
+    claimed = {row.message_id for row in rows}
     other = set((await connection.execute(_OTHER_BODY, parameters)).scalars())
     return [i for i in batch if i.id in claimed], [i for i in batch if i.id in other]
 
@@ -103,25 +128,25 @@ async def park(connection: AsyncConnection, consumer: str, parkings: Sequence[Pa
     """Keeps the whole record and why it could not be processed; a repetition changes nothing."""
     for parking in sorted(parkings, key=lambda p: p.message_id or p.record.place):
         record = parking.record
-        await connection.execute(
-            text("""
-                INSERT INTO inbox (consumer, message_id, outcome, fingerprint, topic, partition, record_offset,
-                                   record_key, headers, body, error)
-                VALUES (:consumer, :id, 'parked', '', :topic, :partition, :offset, :key,
-                        CAST(:headers AS jsonb), :body, :error)
-                ON CONFLICT DO NOTHING"""),
-            {
-                "consumer": consumer,
-                "id": parking.message_id or record.place,
-                "topic": record.topic,
-                "partition": record.partition,
-                "offset": record.offset,
-                "key": record.key,
-                "headers": json.dumps([[cleaned(k), v.hex()] for k, v in record.headers]),
-                "body": record.value or b"",
-                "error": cleaned(parking.reason) or "no reason given",
-            },
-        )
+        row = {
+            "consumer": consumer,
+            "id": parking.message_id or record.place,
+            "fingerprint": parking.fingerprint,
+            "topic": record.topic,
+            "partition": record.partition,
+            "offset": record.offset,
+            "key": record.key,
+            "headers": json.dumps([[cleaned(k), (v or b"").hex()] for k, v in record.headers]),
+            "body": record.value or b"",
+            "error": cleaned(parking.reason) or "no reason given",
+        }
+        await connection.execute(_PARK, row)
+
+
+def described(error: BaseException) -> str:
+    """What went wrong and where, for whoever looks at a parked message: the error first, then its trace."""
+    trace = "".join(traceback.format_tb(error.__traceback__))
+    return f"{type(error).__name__}: {str(error)[: ERROR_LENGTH_MAX // 2]}\n{trace[-ERROR_LENGTH_MAX // 2 :]}"
 
 
 def cleaned(reason: str) -> str:
@@ -146,30 +171,12 @@ async def unpark(connection: AsyncConnection, consumer: str, message_id: str, pe
 
     None when it is not parked (any more), so two clicks act once.
     """
-    row = (
-        (
-            await connection.execute(
-                text("""
-            UPDATE inbox SET outcome = 'applied', replayed_by = :person, replayed_at = now()
-            WHERE consumer = :consumer AND message_id = :id AND outcome = 'parked'
-            RETURNING topic, partition, record_offset, record_key, headers, body"""),
-                {"consumer": consumer, "id": message_id, "person": person},
-            )
-        )
-        .mappings()
-        .one_or_none()
-    )
+    wanted = {"consumer": consumer, "id": message_id, "person": person}
+    row = (await connection.execute(_UNPARK, wanted)).one_or_none()
     if row is None:
         return None
-    headers = tuple((k, bytes.fromhex(v)) for k, v in row["headers"])
-    return Record(
-        row["topic"],
-        row["partition"],
-        row["record_offset"],
-        row["record_key"],
-        row["body"],
-        headers,
-    )
+    headers = tuple((name, bytes.fromhex(value)) for name, value in row.headers)
+    return Record(row.topic, row.partition, row.record_offset, row.record_key, row.body, headers)
 
 
 async def delete_old(connection: AsyncConnection, limit: int = 5000) -> int:
@@ -182,39 +189,3 @@ async def delete_old(connection: AsyncConnection, limit: int = 5000) -> int:
         {"days": RETENTION_DAYS, "limit": limit},
     )
     return result.rowcount
-
-
-_START = text("""
-    INSERT INTO starts (consumer, topic, partition, record_offset, starts)
-    VALUES (:consumer, :topic, :partition, :offset, 1)
-    ON CONFLICT (consumer, topic, partition, record_offset) DO UPDATE SET starts = starts.starts + 1
-    RETURNING starts""")
-
-
-async def count_start(
-    connection: AsyncConnection, consumer: str, topic: str, partition: int, offset: int
-) -> int:
-    """Counts one more start of work at this place; committed before the work, it survives a death."""
-    place = {"consumer": consumer, "topic": topic, "partition": partition, "offset": offset}
-    return int((await connection.execute(_START, place)).scalar_one())
-
-
-async def died_here(connection: AsyncConnection, consumer: str, topic: str, partition: int) -> bool:
-    """Whether an earlier process began work on this partition and did not live to finish it."""
-    result = await connection.execute(
-        text("""SELECT EXISTS (SELECT 1 FROM starts
-                WHERE consumer = :consumer AND topic = :topic AND partition = :partition)"""),
-        {"consumer": consumer, "topic": topic, "partition": partition},
-    )
-    return bool(result.scalar_one())
-
-
-async def survived(
-    connection: AsyncConnection, consumer: str, topic: str, partition: int, up_to: int
-) -> None:
-    """Forgets the starts up to this offset: their work is done."""
-    await connection.execute(
-        text("""DELETE FROM starts WHERE consumer = :consumer AND topic = :topic
-                AND partition = :partition AND record_offset <= :offset"""),
-        {"consumer": consumer, "topic": topic, "partition": partition, "offset": up_to},
-    )

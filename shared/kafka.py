@@ -5,6 +5,7 @@ latest offset), so none is left to its default here.
 """
 
 import asyncio
+import contextlib
 import ssl
 import zlib
 from dataclasses import dataclass, field
@@ -21,8 +22,11 @@ from shared.settings import KafkaSettings
 log = structlog.get_logger()
 
 DAY_MS = 24 * 3600 * 1000
+REPLICAS_SAFE = 3  # with two of them in sync: one broker may die and nothing acknowledged is lost
 START_TIMEOUT_S = 10.0  # one try to reach a broker; an admin client once hung for ever without it
-_KEEP = {"cleanup.policy": "delete"}
+# `uncompressed`: the broker unpacks what others sent with a codec that we may not have, and refuses what
+# is too large once unpacked.
+_KEEP = {"cleanup.policy": "delete", "compression.type": "uncompressed"}
 _FOR_EVER = {**_KEEP, "retention.ms": "-1"}
 _WEEK = {**_KEEP, "retention.ms": str(7 * DAY_MS)}
 
@@ -90,7 +94,8 @@ def connection_options(settings: KafkaSettings) -> dict[str, Any]:
 def consumer_options() -> dict[str, Any]:
     """What every consumer shares; `shared.consume` says what is a loop's own."""
     return {
-        "auto_offset_reset": "earliest",  # a group that lost its offsets reads all again: the inbox absorbs it
+        "auto_offset_reset": "earliest",  # who lost the offsets reads all again: the inbox absorbs it
+        "enable_auto_commit": False,  # the loop says what is done
         "fetch_max_wait_ms": 20,
         "max_poll_interval_ms": DAY_MS,  # a loop that waits for its database stays in its group
         "session_timeout_ms": 10_000,
@@ -115,13 +120,18 @@ def new_producer(settings: KafkaSettings) -> AIOKafkaProducer:
     )
 
 
+class UnfitTopic(Exception):
+    """A topic exists in a form that would lose or misplace messages; a person must mend it."""
+
+
 async def declare(settings: KafkaSettings, owner: str, uses: tuple[Topic, ...] = ()) -> None:
     """Creates the topics that `owner` owns and waits until those it uses exist, saying for which.
 
-    Tried again without limit: a broker that is coming back is not an error.
+    Tried again without limit: a broker that is coming back is not an error. Raises UnfitTopic when one
+    has another number of partitions: keys would not be where their readers look for their order.
     """
     mine = [t for t in TOPICS.values() if t.owner == owner]
-    wanted = {settings.topic_prefix + t.name for t in (*mine, *uses)}
+    wanted = {settings.topic_prefix + t.name: t for t in (*mine, *uses)}
     while True:
         try:
             missing = await asyncio.wait_for(_declare_once(settings, mine, wanted), START_TIMEOUT_S)
@@ -134,28 +144,32 @@ async def declare(settings: KafkaSettings, owner: str, uses: tuple[Topic, ...] =
         await asyncio.sleep(0.5)
 
 
-async def _declare_once(settings: KafkaSettings, mine: list[Topic], wanted: set[str]) -> set[str]:
+async def _declare_once(settings: KafkaSettings, mine: list[Topic], wanted: dict[str, Topic]) -> set[str]:
     admin = AIOKafkaAdminClient(**connection_options(settings))
     await admin.start()
     try:
         existing = set(await admin.list_topics())
-        new = [
-            NewTopic(
-                name=settings.topic_prefix + t.name,
-                num_partitions=t.partitions,
-                replication_factor=settings.replication_factor,
-                topic_configs=t.config
-                | ({"min.insync.replicas": "2"} if settings.replication_factor >= 3 else {}),
-            )
-            for t in mine
-            if settings.topic_prefix + t.name not in existing
-        ]
+        new = [_new_topic(settings, t) for t in mine if settings.topic_prefix + t.name not in existing]
         if new:
-            try:
+            with contextlib.suppress(TopicAlreadyExistsError):  # another instance was quicker
                 await admin.create_topics(new)
-            except TopicAlreadyExistsError:  # another instance was quicker
-                pass
             existing = set(await admin.list_topics())
-        return wanted - existing
+        found = sorted(existing & set(wanted))
+        for description in await admin.describe_topics(found) if found else []:
+            have, want = len(description["partitions"]), wanted[description["topic"]].partitions
+            if have and have != want:
+                raise UnfitTopic(f"topic {description['topic']} has {have} partitions, not {want}")
+        return set(wanted) - existing
     finally:
         await admin.close()
+
+
+def _new_topic(settings: KafkaSettings, topic: Topic) -> NewTopic:
+    replicated = settings.replication_factor >= REPLICAS_SAFE
+    safe = {"min.insync.replicas": "2", "unclean.leader.election.enable": "false"}
+    return NewTopic(
+        name=settings.topic_prefix + topic.name,
+        num_partitions=topic.partitions,
+        replication_factor=settings.replication_factor,
+        topic_configs=topic.config | (safe if replicated else {}),
+    )

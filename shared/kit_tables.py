@@ -15,12 +15,14 @@ CREATE TABLE inbox (
     error text CHECK (octet_length(error) <= 4000),
     replayed_by text, replayed_at timestamptz,
     PRIMARY KEY (consumer, message_id),
-    CHECK (outcome <> 'parked' OR (body IS NOT NULL AND error IS NOT NULL AND topic IS NOT NULL))
+    CHECK (outcome <> 'parked' OR (body IS NOT NULL AND error IS NOT NULL AND topic IS NOT NULL)),
+    CHECK ((replayed_by IS NULL) = (replayed_at IS NULL))
 ) WITH (fillfactor = 100);
 CREATE INDEX inbox_parked ON inbox (received_at) WHERE outcome = 'parked';
 CREATE INDEX inbox_by_age ON inbox USING brin (received_at);
 
--- A message that kills the process is found by counting its starts.
+-- A message that kills the process is found by counting its starts; offset -1 marks a partition's first
+-- batch in a process, so that a death in there is known to the next one.
 CREATE TABLE starts (
     consumer text NOT NULL, topic text NOT NULL, partition integer NOT NULL, record_offset bigint NOT NULL,
     starts integer NOT NULL CHECK (starts > 0),
@@ -41,6 +43,27 @@ CREATE TABLE outbox_0 PARTITION OF outbox FOR VALUES FROM (0) TO (10000000);
 CREATE TABLE outbox_rest PARTITION OF outbox DEFAULT;
 CREATE TABLE outbox_pending (position bigint PRIMARY KEY);
 
+-- The service's own role cannot create tables; this one thing it may ask for.
+CREATE FUNCTION outbox_partitions_ahead() RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '500ms' AS $$
+DECLARE
+    size CONSTANT bigint = 10000000;
+    reached bigint = coalesce(pg_sequence_last_value(pg_get_serial_sequence('outbox', 'position')), 0);
+    first_missing bigint = reached / size;
+BEGIN
+    WHILE to_regclass('outbox_' || first_missing) IS NOT NULL LOOP
+        first_missing = first_missing + 1;
+    END LOOP;
+    IF first_missing * size - reached < size THEN
+        EXECUTE format('CREATE TABLE outbox_%s (LIKE outbox INCLUDING ALL EXCLUDING IDENTITY)',
+                       first_missing);
+        EXECUTE format('ALTER TABLE outbox ATTACH PARTITION outbox_%s FOR VALUES FROM (%s) TO (%s)',
+                       first_missing, first_missing * size, (first_missing + 1) * size);
+    END IF;
+    RETURN first_missing * size;
+END $$;
+REVOKE ALL ON FUNCTION outbox_partitions_ahead() FROM PUBLIC;
+
 CREATE TABLE leases (name text PRIMARY KEY, owner text NOT NULL, until timestamptz NOT NULL);
 
 CREATE TABLE tasks (
@@ -51,18 +74,22 @@ CREATE TABLE tasks (
     payload bytea NOT NULL,
     priority smallint NOT NULL,
     due_at timestamptz NOT NULL,
+    again_at timestamptz,  -- wanted once more while it was running
     claims integer NOT NULL DEFAULT 0 CHECK (claims >= 0),
+    lost integer NOT NULL DEFAULT 0 CHECK (lost >= 0),  -- claims in a row that ended without a word
     lease_owner text,
     lease_until timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     closed_at timestamptz,
-    outcome text,
+    outcome text CHECK (outcome IN ('done', 'dropped')),
     CHECK ((lease_owner IS NULL) = (lease_until IS NULL)),
-    CHECK ((closed_at IS NULL) = (outcome IS NULL))
-);
+    CHECK ((closed_at IS NULL) = (outcome IS NULL)),
+    CHECK (closed_at IS NULL OR lease_owner IS NULL)
+) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX tasks_open ON tasks (key) WHERE closed_at IS NULL;
-CREATE INDEX tasks_due ON tasks (due_at) WHERE closed_at IS NULL;
+CREATE INDEX tasks_due ON tasks (kind, priority, due_at) WHERE closed_at IS NULL;
 CREATE INDEX tasks_by_subject ON tasks (subject);
+CREATE INDEX tasks_closed ON tasks (closed_at) WHERE closed_at IS NOT NULL;
 
 CREATE TABLE stored_answers (
     principal text NOT NULL,
@@ -77,11 +104,21 @@ CREATE TABLE stored_answers (
     PRIMARY KEY (principal, key),
     CHECK ((code IS NULL) = (answered_at IS NULL) AND (code IS NULL) = (answer IS NULL))
 );
+CREATE INDEX stored_answers_by_age ON stored_answers USING brin (created_at);
 """
 
 
 def grants(role: str) -> str:
-    """What the service's own role may do: read and write rows, never change tables."""
-    return (
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {role.removesuffix('_app')} TO {role};"
-    )
+    """What the service's own role may do: read and write rows, never change tables; the archive only grows.
+
+    Tables of later revisions are covered too; a revision may take rights away from one of its own.
+    """
+    schema = role.removesuffix("_app")
+    return f"""
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role};
+GRANT SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role};
+ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role};
+ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON SEQUENCES TO {role};
+REVOKE UPDATE, DELETE ON outbox FROM {role};
+GRANT EXECUTE ON FUNCTION outbox_partitions_ahead() TO {role};
+"""  # noqa: S608 - names from our own code; they cannot be parameters

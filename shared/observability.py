@@ -14,6 +14,10 @@ from shared.settings import LogSettings
 
 MESSAGES = Counter("paystream_messages", "Messages by consumer and outcome", ["consumer", "outcome"])
 PARKED = Counter("paystream_parked", "Messages parked for a person", ["consumer"])
+SECURITY = Counter("paystream_security_alarms", "Ids used again with another body", ["consumer"])
+LOST = Counter("paystream_records_lost", "Records deleted by retention before they were read", ["consumer"])
+LAG = Gauge("paystream_lag", "Records that wait to be consumed", ["consumer"])
+PUBLISHED = Counter("paystream_published", "Outbox rows acknowledged by Kafka")
 TASKS = Counter("paystream_tasks", "Tasks by kind and result", ["kind", "result"])
 TASK_SECONDS = Histogram("paystream_task_seconds", "How long a task's call took", ["kind"])
 WEBHOOKS = Counter("paystream_webhooks", "Webhooks by provider and verdict", ["provider", "verdict"])
@@ -83,7 +87,7 @@ class OpsApp:
     def __init__(self, health: Health) -> None:
         self._health = health
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         status, kind, body = self._answer(scope["path"])
         await send(
             {

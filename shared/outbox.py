@@ -9,25 +9,28 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from shared.database import AWAY
 from shared.errors import OutcomeUnknown, Unavailable
 from shared.failpoints import passing
 from shared.kafka import TOPICS
 from shared.leases import Lease
+from shared.observability import PUBLISHED
 from shared.publish import Publisher
 
 log = structlog.get_logger()
 
 WAKE_CHANNEL = "outbox"
 POLL_S = 0.5  # the guarantee behind the wake-ups
-READ_MAX = 1000  # rows per round: about 2 MB
+READ_MAX = 1000  # rows per round
+READ_BYTES_MAX = 8_000_000  # … and their payload, so that a backlog of large rows fits in memory
 SETTLED_S = 60.0  # twice transaction_timeout: a position drawn before this has committed or never will
+SAMPLE_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,8 @@ _APPEND = text("""
     WITH archived AS (
         INSERT INTO outbox (topic, record_key, message_id, payload)
         SELECT topic, record_key, message_id, payload
-        FROM unnest(CAST(:topics AS text[]), CAST(:keys AS text[]), CAST(:ids AS text[]), CAST(:payloads AS bytea[]))
+        FROM unnest(CAST(:topics AS text[]), CAST(:keys AS text[]), CAST(:ids AS text[]),
+                    CAST(:payloads AS bytea[]))
              WITH ORDINALITY AS new (topic, record_key, message_id, payload, n) ORDER BY n
         RETURNING position)
     INSERT INTO outbox_pending SELECT position FROM archived""")
@@ -68,6 +72,35 @@ async def notify(connection: AsyncConnection) -> None:
     await connection.execute(statement, {"channel": WAKE_CHANNEL})
 
 
+@dataclass(slots=True)
+class Floor:
+    """Below it nothing is pending and nothing can appear any more; reads start above it.
+
+    Without it each read walks over the dead entries of everything published since the last vacuum.
+    """
+
+    position: int = 0
+    _samples: list[tuple[float, int]] = field(default_factory=list)  # (when read, last value then)
+
+    def settled(self, now: float) -> int:
+        """The identity's last value as it was SETTLED_S ago; 0 while nobody looked that long ago."""
+        while len(self._samples) > 1 and now - self._samples[1][0] >= SETTLED_S:
+            self._samples.pop(0)
+        read_at, value = self._samples[0] if self._samples else (now, 0)
+        return value if now - read_at >= SETTLED_S else 0
+
+    def wants_sample(self, now: float) -> bool:
+        return not self._samples or now - self._samples[-1][0] >= SAMPLE_EVERY_S
+
+    def sampled(self, now: float, last_value: int) -> None:
+        self._samples.append((now, last_value))
+
+    def rise(self, settled: int, lowest_pending: int | None) -> None:
+        """After a read that began when `settled` was settled and found `lowest_pending` first."""
+        reachable = settled if lowest_pending is None else min(settled, lowest_pending - 1)
+        self.position = max(self.position, reachable)
+
+
 class Relay:
     """Publishes pending rows in position order while this process holds the lease.
 
@@ -80,8 +113,8 @@ class Relay:
         self._publisher = publisher
         self._lease = lease
         self._woken = asyncio.Event()
-        self._floor = 0
-        self._settled: list[tuple[float, int]] = []  # (when read, identity's last value)
+        self._finishing = False
+        self._floor = Floor()
         self._full_scan_at = 0.0
 
     @property
@@ -92,28 +125,33 @@ class Relay:
         self._woken.set()
 
     async def run(self) -> None:
-        """Until cancelled; backs off while the broker or the database is away."""
+        """Until `finish`; backs off while the broker or the database is away."""
         led = False
-        while True:
+        while not self._finishing:
             if not self._lease.held:
                 led = False
                 await asyncio.sleep(0.05)
                 continue
-            if not led:
-                led, self._floor, self._settled, self._full_scan_at = True, 0, [], time.monotonic()
-            try:
-                idle = await self.publish_once() == 0
-            except (OutcomeUnknown, Unavailable, DBAPIError, OSError, TimeoutError) as error:
-                log.warning("the relay tries again", error=repr(error)[:300])
-                await asyncio.sleep(0.5)
-                continue
-            if idle:
+            if not led:  # a new leader trusts nobody's floor
+                led, self._floor, self._full_scan_at = True, Floor(), time.monotonic()
+            if await self._round() == 0:
                 await self._rest()
-
-    async def drain(self) -> None:
-        """Publishes what is left, for a stop in order; gives up when it is not the leader."""
-        while self._lease.held and await self.publish_once():
+        while self._lease.held and await self._round():
             pass
+
+    def finish(self) -> None:
+        """Lets `run` publish what is left and end."""
+        self._finishing = True
+        self._woken.set()
+
+    async def _round(self) -> int:
+        try:
+            return await self.publish_once()
+        except (OutcomeUnknown, Unavailable, *AWAY) as error:
+            log.warning("the relay tries again", error=repr(error)[:300])
+            if not self._finishing:
+                await asyncio.sleep(0.5)
+            return 0 if self._finishing else 1
 
     async def _rest(self) -> None:
         try:
@@ -125,49 +163,50 @@ class Relay:
     async def publish_once(self) -> int:
         """One round: read, publish, await every acknowledgement, delete. Returns the rows published."""
         self._woken.clear()
-        if time.monotonic() - self._full_scan_at > SETTLED_S:
-            self._floor, self._full_scan_at = 0, time.monotonic()
-        async with self._engine.connect() as connection:
-            rows = (await connection.execute(_PENDING, {"floor": self._floor, "limit": READ_MAX})).all()
-            last = (await connection.execute(_LAST_VALUE)).scalar_one() if not rows else None
-        if not rows:
-            self._raise_floor(last or 0)
+        rows = await self._read()
+        if not rows or not self._lease.held:
             return 0
-        await self._publish([(r.topic, r.record_key, r.payload) for r in rows])
+        await self._publish(rows)
         passing("relay.after_publish")
         await self._delete([r.position for r in rows])
+        PUBLISHED.inc(len(rows))
         return len(rows)
 
-    async def _publish(self, rows: Sequence[tuple[str, str, bytes]]) -> None:
+    async def _read(self) -> Sequence[Row[tuple[int, str, str, bytes]]]:
+        now = time.monotonic()
+        if now - self._full_scan_at > SETTLED_S:
+            self._floor.position, self._full_scan_at = 0, now
+        settled = self._floor.settled(now)
+        async with self._engine.connect() as connection:
+            if self._floor.wants_sample(now):
+                self._floor.sampled(now, (await connection.execute(_LAST_VALUE)).scalar_one())
+            bounds = {"floor": self._floor.position, "limit": READ_MAX, "bytes": READ_BYTES_MAX}
+            rows = (await connection.execute(_PENDING, bounds)).all()
+        self._floor.rise(settled, rows[0].position if rows else None)
+        return rows
+
+    async def _publish(self, rows: Sequence[Row[tuple[int, str, str, bytes]]]) -> None:
         by_topic: dict[str, list[tuple[bytes, bytes]]] = defaultdict(list)
-        for topic, key, payload in rows:
-            by_topic[topic].append((key.encode(), payload))
+        for row in rows:
+            by_topic[row.topic].append((row.record_key.encode(), row.payload))
         await asyncio.gather(
             *(self._publisher.send_all(TOPICS[topic], messages) for topic, messages in by_topic.items())
         )
 
     async def _delete(self, positions: list[int]) -> None:
+        wanted = {"positions": positions, "name": self._lease.name, "owner": self._lease.owner}
         async with self._engine.begin() as connection:
-            await connection.execute(
-                _DELETE,
-                {"positions": positions, "name": self._lease.name, "owner": self._lease.owner},
-            )
-
-    def _raise_floor(self, last: int) -> None:
-        # Nothing pending was seen above the floor; whatever was drawn a minute ago is settled by now.
-        now = time.monotonic()
-        self._settled.append((now, last))
-        while len(self._settled) > 1 and now - self._settled[1][0] >= SETTLED_S:
-            self._settled.pop(0)
-        read_at, value = self._settled[0]
-        if now - read_at >= SETTLED_S:
-            self._floor = max(self._floor, value)
+            await connection.execute(_DELETE, wanted)
 
 
 _PENDING = text("""
-    SELECT p.position, o.topic, o.record_key, o.payload
-    FROM (SELECT position FROM outbox_pending WHERE position > :floor ORDER BY position LIMIT :limit) p
-    JOIN outbox o ON o.position = p.position ORDER BY p.position""")
+    SELECT position, topic, record_key, payload FROM (
+        SELECT o.position, o.topic, o.record_key, o.payload,
+               sum(octet_length(o.payload)) OVER (ORDER BY p.position) AS bytes_so_far,
+               row_number() OVER (ORDER BY p.position) AS n
+        FROM (SELECT position FROM outbox_pending WHERE position > :floor ORDER BY position LIMIT :limit) p
+        JOIN outbox o ON o.position = p.position) r
+    WHERE bytes_so_far <= :bytes OR n = 1 ORDER BY position""")
 
 _DELETE = text("""
     DELETE FROM outbox_pending WHERE position = ANY(CAST(:positions AS bigint[])) AND EXISTS (

@@ -10,7 +10,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from shared.errors import OutcomeUnknown, Unavailable
+from shared.errors import Malformed, OutcomeUnknown, Unavailable
 from shared.kafka import START_TIMEOUT_S, Topic, new_producer
 from shared.settings import KafkaSettings
 
@@ -54,9 +54,15 @@ class Publisher:
             await asyncio.wait(workers, timeout=5)
         if self._renewing:
             self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)
         if self._producer:
             await _close(self._producer)
             self._producer = None
+
+    @property
+    def connected(self) -> bool:
+        """False while a producer is being made: what is sent then is refused as Unavailable."""
+        return self._producer is not None
 
     def stalled_s(self) -> float:
         """For how long the oldest unacknowledged batch has been in flight; 0 when all is well."""
@@ -107,12 +113,16 @@ class Publisher:
             lane.waiting.popleft()
             futures.append(future)
         if not futures:
+            if lane.waiting:  # it does not even fit alone
+                lane.waiting.popleft()[2].set_exception(Malformed("message-too-large", "above 1 MB"))
             return
         lane.in_flight_since = asyncio.get_running_loop().time()
         error: Exception | None = None
         try:
             async with asyncio.timeout(self._give_up_s):
-                await (await producer.send_batch(batch, topic, partition=partition))
+                sent = await producer.send_batch(batch, topic, partition=partition)
+                sent.add_done_callback(_seen)
+                await asyncio.shield(sent)
         except (KafkaError, TimeoutError, OSError) as failure:
             error = OutcomeUnknown("kafka-no-acknowledgement", repr(failure))
             error.__cause__ = failure
@@ -132,7 +142,7 @@ class Publisher:
 
     async def _replace(self, broken: AIOKafkaProducer) -> None:
         log.warning("the Kafka producer failed; making a new one")
-        await _close(broken)
+        await _abort(broken)
         self._producer = await self._connect()
 
     async def _connect(self) -> AIOKafkaProducer:
@@ -141,7 +151,7 @@ class Publisher:
             try:
                 await asyncio.wait_for(producer.start(), START_TIMEOUT_S)
             except (KafkaError, TimeoutError, OSError) as error:
-                await _close(producer)
+                await _abort(producer)
                 log.warning("waiting for Kafka", servers=self._settings.bootstrap_servers, error=repr(error))
                 await asyncio.sleep(0.5)
             else:
@@ -158,3 +168,17 @@ def _fail(lane: _Lane, error: Exception) -> None:
 async def _close(producer: AIOKafkaProducer) -> None:
     with suppress(KafkaError, TimeoutError, OSError):
         await asyncio.wait_for(producer.stop(), 5)
+
+
+async def _abort(producer: AIOKafkaProducer) -> None:
+    """Closes without the flush that `stop` does: what it still holds will be sent again by its owner."""
+    sender = producer._sender  # noqa: SLF001 - the library has no close without a flush
+    if sender is not None and sender.sender_task is not None:
+        await asyncio.wait({asyncio.ensure_future(sender.close())}, timeout=5)
+        producer._message_accumulator.fail_all(KafkaError("the producer was given up"))  # noqa: SLF001
+    await _close(producer)
+
+
+def _seen(sent: "asyncio.Future[object]") -> None:
+    if not sent.cancelled():
+        sent.exception()  # of a batch that nobody waits for any more: not worth a complaint

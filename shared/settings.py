@@ -88,7 +88,8 @@ class ServiceSettings(BaseSettings):
 
     def _production_problems(self) -> list[str]:
         problems = [
-            f"{name} is a default, a test value or shorter than {SECRET_LENGTH_MIN} characters: set a real secret"
+            f"{name} is a default, a test value or shorter than {SECRET_LENGTH_MIN} characters: "
+            "set a real secret"
             for name, secret in self.secrets().items()
             if weak(secret.get_secret_value())
         ]

@@ -14,19 +14,21 @@ from typing import Protocol
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from shared.database import AWAY, caused_by_message
 from shared.decision import Task
 from shared.failpoints import passing
 from shared.messages.base import Message
+from shared.observability import TASK_SECONDS, TASKS
 
 log = structlog.get_logger()
 
 POLL_S = 0.2
 LEASE_S = 30.0  # above every call's own deadline plus the time to apply its result
 CALL_MARGIN_S = 5.0
-WAKE_CHANNEL = "tasks"
+LOST_FREE = 3  # so many claims may end without a word before the next one waits longer
+BUG_BACKOFF_MAX_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,43 +68,59 @@ class Performer(Protocol):
     async def __call__(self, task: ClaimedTask) -> Answered | Later: ...
 
 
+# One that runs right now is wanted once more: what it is about to tell may be older than this wish.
 _ADD = text("""
     INSERT INTO tasks (kind, key, subject, payload, priority, due_at)
     SELECT kind, key, subject, payload, priority, clock_timestamp() + make_interval(secs => delay_s)
-    FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:subjects AS text[]), CAST(:payloads AS bytea[]),
-                CAST(:priorities AS smallint[]), CAST(:delays AS double precision[]))
+    FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:subjects AS text[]),
+                CAST(:payloads AS bytea[]), CAST(:priorities AS smallint[]),
+                CAST(:delays AS double precision[]))
          AS new (kind, key, subject, payload, priority, delay_s)
     ORDER BY key
     ON CONFLICT (key) WHERE closed_at IS NULL DO UPDATE
-    SET due_at = least(tasks.due_at, excluded.due_at), priority = least(tasks.priority, excluded.priority)""")
+    SET due_at = least(tasks.due_at, excluded.due_at), priority = least(tasks.priority, excluded.priority),
+        again_at = CASE WHEN tasks.lease_until IS NULL THEN NULL
+                        ELSE least(tasks.again_at, excluded.due_at) END""")
 
 _DROP = text("""
-    UPDATE tasks SET closed_at = clock_timestamp(), outcome = 'dropped', lease_owner = NULL, lease_until = NULL
+    UPDATE tasks SET closed_at = clock_timestamp(), outcome = 'dropped',
+                     lease_owner = NULL, lease_until = NULL
     WHERE key = ANY(CAST(:keys AS text[])) AND closed_at IS NULL""")
 
 _CLOSE = text("""
-    UPDATE tasks SET closed_at = clock_timestamp(), outcome = 'done', lease_owner = NULL, lease_until = NULL
+    UPDATE tasks SET closed_at = CASE WHEN again_at IS NULL THEN clock_timestamp() END,
+                     outcome = CASE WHEN again_at IS NULL THEN 'done' END,
+                     due_at = coalesce(again_at, due_at), again_at = NULL, lost = 0,
+                     lease_owner = NULL, lease_until = NULL
     WHERE id = ANY(CAST(:ids AS bigint[])) AND closed_at IS NULL""")
 
+# For each kind as many as it has free slots, the most urgent first; what others hold is skipped. A claim
+# that ended without a word (the process died) frees its task later and later, lest it kill for ever.
 _CLAIM = text("""
     WITH due AS (
-        SELECT id FROM tasks
-        WHERE closed_at IS NULL AND due_at <= clock_timestamp() AND kind = ANY(CAST(:kinds AS text[]))
-          AND (lease_until IS NULL OR lease_until < clock_timestamp())
-        ORDER BY priority, due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+        SELECT one.id FROM unnest(CAST(:kinds AS text[]), CAST(:room AS integer[])) AS free (kind, room)
+        CROSS JOIN LATERAL (
+            SELECT id FROM tasks
+            WHERE kind = free.kind AND closed_at IS NULL AND due_at <= clock_timestamp()
+              AND (lease_until IS NULL OR lease_until + make_interval(secs =>
+                       CASE WHEN lost < :lost_free THEN 0 ELSE least(3600, 30 * 2.0 ^ (lost - :lost_free)) END
+                   ) < clock_timestamp())
+            ORDER BY priority, due_at LIMIT free.room FOR UPDATE SKIP LOCKED) one)
     UPDATE tasks SET claims = claims + 1, lease_owner = :owner,
+                     lost = CASE WHEN lease_until IS NULL THEN 0 ELSE lost + 1 END,
                      lease_until = clock_timestamp() + make_interval(secs => :lease_s)
     FROM due WHERE tasks.id = due.id
-    RETURNING tasks.id, tasks.kind, tasks.key, tasks.subject, tasks.payload, tasks.claims, tasks.priority""")
+    RETURNING tasks.id, tasks.kind, tasks.key, tasks.subject, tasks.payload, tasks.claims, tasks.priority,
+              tasks.due_at""")
 
 _POSTPONE = text("""
-    UPDATE tasks SET due_at = clock_timestamp() + make_interval(secs => :delay_s),
-                     lease_owner = NULL, lease_until = NULL
-    WHERE id = :id AND lease_owner = :owner AND closed_at IS NULL""")
+    UPDATE tasks SET due_at = least(again_at, clock_timestamp() + make_interval(secs => :delay_s)),
+                     again_at = NULL, lost = 0, lease_owner = NULL, lease_until = NULL
+    WHERE id = :id AND lease_owner = :owner AND claims = :claims AND closed_at IS NULL""")
 
 
 async def add(connection: AsyncConnection, tasks: Sequence[Task]) -> None:
-    """Writes tasks; one whose key is open already is only brought forward."""
+    """Writes tasks; one whose key is open already is only brought forward, or run again if it runs now."""
     if not tasks:
         return
     unique: dict[str, Task] = {}
@@ -129,7 +147,10 @@ async def drop(connection: AsyncConnection, keys: Sequence[str]) -> None:
 
 
 async def close(connection: AsyncConnection, ids: Sequence[int]) -> None:
-    """Closes tasks whose result this transaction applies, even from a worker whose lease is gone."""
+    """Closes tasks whose result this transaction applies, even from a worker whose lease is gone.
+
+    One that was wanted again while it ran is opened for that instead.
+    """
     if ids:
         await connection.execute(_CLOSE, {"ids": list(ids)})
 
@@ -145,7 +166,11 @@ async def delete_old(connection: AsyncConnection, days: int = 90, limit: int = 5
 
 
 class Tasks:
-    """Runs due tasks with a number of slots per kind, and hands each result to `apply`."""
+    """Runs due tasks with a number of slots per kind, and hands each result to `apply`.
+
+    A kind's slots are its own: however many slow looks wait, a capture finds its slot free; inside a
+    kind the lower priority number goes first, and of what is claimed at once the most urgent starts first.
+    """
 
     def __init__(
         self,
@@ -165,34 +190,49 @@ class Tasks:
         self._busy: Counter[str] = Counter()
         self._running: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
+        self._finishing = False
+        self._claiming = asyncio.Lock()
 
     def wake(self) -> None:
         self._woken.set()
 
     async def run(self) -> None:
-        """Claims and starts due tasks until cancelled; never more than there are free slots."""
-        while True:
+        """Claims and starts due tasks until `finish`; never more than there are free slots."""
+        while not self._finishing:
             self._woken.clear()
             try:
-                claimed = await self._claim()
-            except (DBAPIError, OSError, TimeoutError) as error:
+                async with self._claiming:
+                    started = await self._start_due()
+            except AWAY as error:
                 log.warning("tasks cannot be claimed; trying again", error=repr(error)[:200])
                 await asyncio.sleep(0.5)
                 continue
-            for task in claimed:
-                self._busy[task.kind] += 1
-                running = asyncio.create_task(self._perform(task))
-                self._running.add(running)
-                running.add_done_callback(self._running.discard)
-            if not claimed:
+            if not started:
                 await self._rest()
 
     async def finish(self, timeout_s: float = 5.0) -> None:
-        """Gives running tasks a moment; what is cut off is claimed again when its lease ends."""
+        """Claims nothing more and gives running tasks a moment.
+
+        What is cut off is claimed again when its lease ends, and looked up then.
+        """
+        self._finishing = True
+        self._woken.set()
+        async with self._claiming:
+            pass
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=timeout_s)
             for task in late:
                 task.cancel()
+
+    async def _start_due(self) -> int:
+        asked_at = time.monotonic()
+        claimed = [] if self._finishing else await self._claim()
+        for task in claimed:
+            self._busy[task.kind] += 1
+            running = asyncio.create_task(self._perform(task, asked_at))
+            self._running.add(running)
+            running.add_done_callback(self._running.discard)
+        return len(claimed)
 
     async def _rest(self) -> None:
         try:
@@ -202,51 +242,82 @@ class Tasks:
             pass
 
     async def _claim(self) -> list[ClaimedTask]:
-        claimed: list[ClaimedTask] = []
         free = {k: self._slots[k] - self._busy[k] for k in self._performers}
-        kinds = [k for k, n in free.items() if n > 0]
+        kinds = [k for k, room in free.items() if room > 0]
         if not kinds:
-            return claimed
+            return []
+        wanted = {
+            "kinds": kinds,
+            "room": [free[k] for k in kinds],
+            "owner": self._owner,
+            "lease_s": self._lease_s,
+            "lost_free": LOST_FREE,
+        }
         async with self._engine.begin() as connection:
-            for kind in kinds:  # one kind at a time: a full kind must not hide the others
-                rows = await connection.execute(
-                    _CLAIM,
-                    {
-                        "kinds": [kind],
-                        "limit": free[kind],
-                        "owner": self._owner,
-                        "lease_s": self._lease_s,
-                    },
-                )
-                claimed += [ClaimedTask(r.id, r.kind, r.key, r.subject, r.payload, r.claims) for r in rows]
-        return claimed
+            rows = (await connection.execute(_CLAIM, wanted)).all()
+        return [
+            ClaimedTask(r.id, r.kind, r.key, r.subject, r.payload, r.claims)
+            for r in sorted(rows, key=lambda r: (r.priority, r.due_at))
+        ]
 
-    async def _perform(self, task: ClaimedTask) -> None:
-        deadline = time.monotonic() + self._lease_s - CALL_MARGIN_S
+    async def _perform(self, task: ClaimedTask, asked_at: float) -> None:
+        """`asked_at` is before the lease began: all of it counts against the call's deadline."""
+        deadline = asked_at + self._lease_s - CALL_MARGIN_S
         try:
             passing("tasks.claimed")
-            async with asyncio.timeout_at(deadline - time.monotonic() + asyncio.get_running_loop().time()):
-                result = await self._performers[task.kind](task)
-            passing("tasks.performed")
-            if isinstance(result, Answered):
-                await self._apply(task, result.message)
-            else:
-                await self._postpone(task, result)
-        except TimeoutError:
-            log.warning("a task ran out of time; its outcome is unknown", kind=task.kind, key=task.key)
-        except Exception:  # a bug in a performer must not stop the others; the lease brings it back
+            result = await self._called(task, deadline)
+            if result is not None:
+                passing("tasks.performed")
+                await self._told(task, result)
+        except Exception:  # a bug must not stop the others; the task comes back, a little later each time
             log.exception("a task failed", kind=task.kind, key=task.key, claims=task.claims)
-            await self._postpone(task, Later(min(300.0, 2.0**task.claims), "bug"))
+            TASKS.labels(task.kind, "bug").inc()
+            await self._postpone(task, Later(min(BUG_BACKOFF_MAX_S, 2.0**task.claims), "bug"))
         finally:
             self._busy[task.kind] -= 1
             self._woken.set()
 
+    async def _called(self, task: ClaimedTask, deadline: float) -> Answered | Later | None:
+        """What the performer says; None when there is no time (left): the lease's end brings it back."""
+        if time.monotonic() >= deadline:  # this process was frozen: others may be at it
+            return None
+        with TASK_SECONDS.labels(task.kind).time():
+            limit = asyncio.timeout(deadline - time.monotonic())
+            try:
+                async with limit:
+                    return await self._performers[task.kind](task)
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+        log.warning("a task ran out of time; its outcome is unknown", kind=task.kind, key=task.key)
+        TASKS.labels(task.kind, "unknown").inc()
+        return None
+
+    async def _told(self, task: ClaimedTask, result: Answered | Later) -> None:
+        """Applies the outcome, again and again while the database is away: it is a fact."""
+        if isinstance(result, Later):
+            TASKS.labels(task.kind, "later").inc()
+            await self._postpone(task, result)
+            return
+        delay_s = 0.05
+        while True:
+            try:
+                await self._apply(task, result.message)
+            except Exception as error:
+                if caused_by_message(error):
+                    raise
+                log.warning("a task's result waits for the database", kind=task.kind, error=repr(error)[:200])
+                await asyncio.sleep(delay_s)
+                delay_s = min(5.0, delay_s * 2)
+            else:
+                TASKS.labels(task.kind, "answered").inc()
+                return
+
     async def _postpone(self, task: ClaimedTask, later: Later) -> None:
         log.info("a task waits", kind=task.kind, key=task.key, delay_s=later.delay_s, reason=later.reason)
+        wanted = {"id": task.id, "owner": self._owner, "claims": task.claims, "delay_s": later.delay_s}
         try:
             async with self._engine.begin() as connection:
-                await connection.execute(
-                    _POSTPONE, {"id": task.id, "owner": self._owner, "delay_s": later.delay_s}
-                )
-        except (DBAPIError, OSError, TimeoutError) as error:
+                await connection.execute(_POSTPONE, wanted)
+        except AWAY as error:
             log.warning("a task could not be put back; its lease will end", error=repr(error)[:200])
