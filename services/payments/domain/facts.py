@@ -25,25 +25,29 @@ def charges_seen(
     payment: Payment, provider: str, facts: Iterable[ChargeFact], now: datetime, policy: Policy
 ) -> Decision[Payment]:
     """Learns what a provider says of charges on this order."""
-    return settle(payment, _learned(payment, provider, facts), now, policy)
+    return settle(payment, _learned(payment, provider, facts, now), now, policy)
 
 
-def _learned(payment: Payment, provider: str, facts: Iterable[ChargeFact]) -> Payment:
+def _learned(payment: Payment, provider: str, facts: Iterable[ChargeFact], now: datetime) -> Payment:
+    """The payment with these facts joined in. One that is not for what we asked is flagged, at once."""
     if not payment.registered:
         return payment
     charges = {(c.provider, c.charge_id): c for c in payment.charges}
     accounts = {a.provider: a.account for a in payment.attempts}
     for fact in facts:
-        key = (provider, fact.charge_id)
-        charges[key] = _joined(charges.get(key), provider, accounts.get(provider, ""), fact)
+        new = _charge(provider, accounts.get(provider, ""), fact)
+        known = charges.get((provider, fact.charge_id))
+        charges[provider, fact.charge_id] = _joined(payment, known, new) if known else new
+        if not payment.fits(new):
+            note = f"{new.amount} {new.currency} instead of {payment.amount} {payment.currency}"
+            payment = flag(payment, "amount_mismatch", new.charge_id, note, now)
     if tuple(charges.values()) == payment.charges:
         return payment
     return replace(payment, charges=tuple(charges.values()))
 
 
-def _joined(charge: Charge | None, provider: str, account: str, fact: ChargeFact) -> Charge:
-    """The higher of what was known and what is said now: order and repetition cannot matter."""
-    new = Charge(
+def _charge(provider: str, account: str, fact: ChargeFact) -> Charge:
+    return Charge(
         charge_id=fact.charge_id,
         provider=provider,
         account=account,
@@ -55,15 +59,17 @@ def _joined(charge: Charge | None, provider: str, account: str, fact: ChargeFact
         failure=fact.failure,
         failure_text=fact.failure_text,
     )
-    if charge is None:
-        return new
-    if _height(new) <= _height(charge):
-        return charge
-    return replace(new, stands=charge.stands, capture_asked=charge.capture_asked)
 
 
-def _height(charge: Charge) -> tuple[int, int, str]:
-    return CHARGE_RANK[charge.state], charge.amount, charge.currency
+def _joined(payment: Payment, known: Charge, new: Charge) -> Charge:
+    """The higher of what was known and what is said now: order and repetition cannot matter."""
+
+    def height(charge: Charge) -> tuple[int, bool, int, str]:
+        return CHARGE_RANK[charge.state], payment.fits(charge), charge.amount, charge.currency
+
+    if height(new) <= height(known):
+        return known
+    return replace(new, stands=known.stands, capture_asked=known.capture_asked)
 
 
 def confirm_checkout(
@@ -109,14 +115,14 @@ def look_again(
 
 
 def looked(payment: Payment, result: Looked, now: datetime, policy: Policy) -> Decision[Payment]:
-    """What a read showed. What it does not show is not a fact; time alone may expire the attempt."""
+    """What a read showed; what it does not show is not a fact. A scheduled read may be the last."""
     attempt = next((a for a in payment.attempts if a.id == result.attempt_id), None)
     if attempt is None:
         return Decision(payment)
-    after = _learned(payment, attempt.provider, result.charges)
+    after = _learned(payment, attempt.provider, result.charges, now)
     answered = replace(attempt, verify_answered=max(attempt.verify_answered, result.verify))
     after = with_attempt(after, answered)
-    if result.reason == "verify" or after.standing is not None:
+    if result.reason in ("verify", "asked") or after.standing is not None:
         return settle(payment, after, now, policy)
     after, tasks = _what_next(after, answered, result, now, policy)
     return settle(payment, after, now, policy, tasks=tasks)
@@ -173,7 +179,7 @@ def close_if_over(payment: Payment, now: datetime) -> Payment:
 
 def capture_ended(payment: Payment, result: CaptureEnded, now: datetime, policy: Policy) -> Decision[Payment]:
     """What the provider says of a charge after we asked for its money."""
-    after = _learned(payment, result.provider, (result.charge,))
+    after = _learned(payment, result.provider, (result.charge,), now)
     if result.refused and result.charge.state == "authorized":
         after = flag(after, "capture_refused", result.charge.charge_id, result.refused, now)
     return settle(payment, after, now, policy)

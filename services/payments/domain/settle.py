@@ -95,7 +95,7 @@ def flag(payment: Payment, reason: str, subject: str, note: str, now: datetime) 
 
 
 def _standing(payment: Payment, now: datetime) -> Payment:
-    """The first fitting capture stands; every other capture is surplus or wrong, and waits for a person."""
+    """The first fitting capture stands; every other one is surplus and waits for a person."""
     if payment.standing is None:
         first = next((c for c in payment.charges if c.state == "captured" and payment.fits(c)), None)
         if first is not None:
@@ -106,10 +106,7 @@ def _standing(payment: Payment, now: datetime) -> Payment:
                 note = f"captured after the order was {payment.closed}"
                 payment = flag(payment, "late_success", first.charge_id, note, now)
     for charge in payment.charges:
-        if not payment.fits(charge):
-            note = f"{charge.amount} {charge.currency} instead of {payment.amount} {payment.currency}"
-            payment = flag(payment, "amount_mismatch", charge.charge_id, note, now)
-        elif charge.state == "captured" and not charge.stands:
+        if charge.state == "captured" and not charge.stands and payment.fits(charge):
             note = "a second capture of the same order: the money must go back"
             payment = flag(payment, "duplicate_capture", charge.charge_id, note, now)
     return payment
@@ -119,16 +116,15 @@ def _captures(payment: Payment, policy: Policy) -> tuple[Payment, tuple[Task, ..
     """Takes at most one authorisation per order, and only while the order can still be paid."""
     asked = [c for c in payment.charges if c.capture_asked]
     payable = payment.standing is None and payment.closed is None and payment.capture == "automatic"
-    if not payable:
-        return payment, (), tuple(capture_key(c) for c in asked)
-    if any(c.state in ("pending", "failed", "authorized") for c in asked):
-        return payment, (), ()
+    over = tuple(capture_key(c) for c in asked if not payable or c.state != "authorized")
+    if not payable or any(c.state == "authorized" for c in asked):
+        return payment, (), over
     wanted = next(
         (c for c in payment.charges if c.state == "authorized" and payment.fits(c) and not c.capture_asked),
         None,
     )
     if wanted is None:
-        return payment, (), ()
+        return payment, (), over
     charges = tuple(replace(c, capture_asked=True) if c is wanted else c for c in payment.charges)
     request = {
         "order_id": payment.order_id,
@@ -145,7 +141,7 @@ def _captures(payment: Payment, policy: Policy) -> tuple[Payment, tuple[Task, ..
         policy.capture_grace_s,
         CAPTURE,
     )
-    return replace(payment, charges=charges), (task,), ()
+    return replace(payment, charges=charges), (task,), over
 
 
 def capture_key(charge: Charge) -> str:
