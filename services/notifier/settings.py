@@ -9,6 +9,8 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.settings import HttpSettings, Section, ServiceSettings
 
+KEY_LENGTH_MIN = 32  # RFC 7518, 3.2: a key for HS256 has at least 256 bits
+
 
 class SmtpSettings(Section):
     """The mail server. `sender` may carry a name: `Bluebird Books <receipts@bluebird.example>`."""
@@ -54,6 +56,13 @@ class DocumentSettings(Section):
     link_valid_s: float = Field(default=90 * 24 * 3600.0, gt=0)  # a quarter: when bookkeepers ask
     fonts: Path | None = None  # a folder with fonts for scripts beyond Latin, Greek, Cyrillic, Devanagari
     typesetters: int = Field(default=2, ge=1, le=32)  # threads; one PDF takes about 30 ms
+
+    @field_validator("signing_keys")
+    @classmethod
+    def _long_enough(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(key.get_secret_value()) < KEY_LENGTH_MIN for key in keys):
+            raise ValueError(f"each signing key needs at least {KEY_LENGTH_MIN} characters")
+        return keys
 
 
 class NotifierSettings(ServiceSettings):

@@ -46,7 +46,7 @@ class Reader:
             share = Decimal(percent) / 100
         except InvalidOperation:
             return percent
-        if not share.is_finite():
+        if not (share.is_finite() and 0 <= share < 10):
             return percent
         return str(format_percent(share, locale=self.locale, decimal_quantization=False))
 
