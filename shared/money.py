@@ -4,12 +4,16 @@ Decimals per currency come from CLDR (babel's copy of ISO 4217); what a provider
 said by that provider's adapter.
 """
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 
 from babel.core import get_global
 from babel.numbers import format_currency, get_territory_currencies
+
+# CLDR's currencySpacing, which babel leaves out: `KWD 1.000`, never `KWD1.000`.
+_CODE_BESIDE_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])")
 
 AMOUNT_MAX = 999_999_999_99  # minor units; 1 billion of a two-decimal currency, well inside 2**53
 
@@ -76,6 +80,7 @@ class Money:
 
     def text(self, locale: str = "en") -> str:
         """The amount as a reader of `locale` writes it: `₹1,234.50`."""
-        return format_currency(
+        plain = format_currency(
             Decimal(self.decimal()), self.currency, locale=locale, decimal_quantization=False
         )
+        return _CODE_BESIDE_DIGIT.sub("\N{NO-BREAK SPACE}", plain)
