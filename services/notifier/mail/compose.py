@@ -76,12 +76,12 @@ class Composer:
         message["Message-ID"] = mail.message_id
         message["Date"] = format_datetime(document.issued_at)
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
-        message["Content-Language"] = sheet.reader.locale.replace("_", "-")
         message.set_content(text, cte="quoted-printable")
         message.add_alternative(html, subtype="html", cte="quoted-printable")
         message.add_attachment(
             pdf, maintype="application", subtype="pdf", filename=f"{document.kind}-{sheet.number}.pdf"
         )
+        message["Content-Language"] = sheet.reader.locale.replace("_", "-")
         return message
 
 
