@@ -98,10 +98,7 @@ export class Checkout {
       void this.#follow();
       const proof = rememberedProof(this.#config.orderId);
       if (proof && !moneyTaken(payment)) return this.#confirm(proof);
-      if (!moneyTaken(payment) && !closedForGood(payment)) {
-        const options = await this.#gateway.options(this.#patience());
-        this.#set({ options: options.filter((option) => option.provider in PROVIDERS) });
-      }
+      if (!moneyTaken(payment) && !closedForGood(payment)) await this.#loadOptions();
       this.#set({ step: "idle" });
     });
   }
@@ -130,6 +127,16 @@ export class Checkout {
   /** Ends every connection. The order and its payment stay as they are. */
   stop() {
     this.#stop.abort(new DOMException("stopped", "AbortError"));
+  }
+
+  /** Without options the gateway's own choice of provider is as good: a page may pay all the same. */
+  async #loadOptions() {
+    try {
+      const options = await this.#gateway.options(this.#patience());
+      this.#set({ options: options.filter((option) => option.provider in PROVIDERS) });
+    } catch (error) {
+      if (!(error instanceof Problem) || error.status !== 404) throw error;
+    }
   }
 
   /** @param {Record<string, string>} proof */

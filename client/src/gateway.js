@@ -12,13 +12,13 @@ import { backoffMs, pause } from "./pause.js";
  * @property {"created"|"pending_payment"|"processing"|"paid"|"partially_refunded"|"refunded"|"failed"} status
  * @property {string} [detail]
  * @property {number} [version]   grows with every change of the order
- * @property {number} [amount]    minor units
- * @property {string} [currency]
+ * @property {number | null} [amount]  minor units; null while the gateway has not heard of the order yet
+ * @property {string | null} [currency]
  * @property {{refunded?: number, captured?: number}} [amounts]
  * @property {string | null} [closesAt]
  * @property {boolean} [canRetry]
- * @property {string} [failure]   the provider's reason of the last decline
- * @property {Array<{status: string, detail?: string, at?: string}>} [history]
+ * @property {string} [failure]   the provider's words about the last decline
+ * @property {Array<{status: string, detail?: string, at?: string}>} [history]  oldest first
  */
 
 /** @typedef {{provider: string, keyId: string, currency: string}} ProviderOption */

@@ -30,8 +30,8 @@ export function later(current, incoming) {
   if (incoming.version !== undefined && current.version !== undefined && incoming.version < current.version) {
     return current;
   }
-  // A status read has every field, so absent ones are meant; the answer to verify has a few.
-  return incoming.amount === undefined ? { ...current, ...incoming } : incoming;
+  // A status read has every field; the answer to verify has only a few.
+  return incoming.amount == null ? { ...current, ...incoming } : incoming;
 }
 
 /**

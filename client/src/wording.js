@@ -21,16 +21,20 @@ const DECLINES = {
   payment_timed_out: "The bank's page was open for too long. Please try again.",
 };
 const DECLINED = "The bank did not approve this payment. You can try again, or pay another way.";
+/** A bank's late change of mind is rare but real: this says what is known, and no more. */
+const NOT_TAKEN = "As far as your bank has told us, no money was taken.";
 
 /**
- * @param {string | undefined} reason  the provider's own key, if known
+ * @param {string | undefined} reason  the provider's key, or its own sentence for the buyer
  * @returns {Words}
  */
 export function declined(reason) {
-  const key = (reason ?? "").toLowerCase().replace(/^insufficient_(funds|balance)$/, "insufficient_fund");
+  const text = (reason ?? "").trim();
+  const key = text.toLowerCase().replace(/^insufficient_(funds|balance)$/, "insufficient_fund");
+  const sentence = /\s/.test(text) ? text.replace(/[^.!?]$/, "$&.") : undefined;
   return {
     title: "That payment did not go through",
-    text: `${DECLINES[key] ?? DECLINED} You have not been charged for it.`,
+    text: `${DECLINES[key] ?? sentence ?? DECLINED} ${NOT_TAKEN}`,
   };
 }
 
@@ -42,6 +46,10 @@ export const dismissed = {
 
 /** @type {Record<string, Words>} by the code of the problem */
 const PROBLEMS = {
+  "amount-out-of-range": {
+    title: "This way to pay does not take this amount",
+    text: "Please choose another way to pay, or contact the shop. Nothing has been charged.",
+  },
   "attempt-in-flight": {
     title: "An earlier try is still being decided",
     text: "To be sure that you are not charged twice, we wait for its result. This page updates by itself.",
@@ -49,6 +57,10 @@ const PROBLEMS = {
   network: {
     title: "We cannot reach the payment service",
     text: "Nothing is lost: your order and anything you paid are safe. Check your connection and try again.",
+  },
+  "provider-rejected": {
+    title: "The payment provider did not take this order",
+    text: "Nothing has been charged. Please choose another way to pay, or contact the shop.",
   },
   "provider-unavailable": {
     title: "The payment provider is not answering",
@@ -88,7 +100,7 @@ const STATUSES = {
   },
   404: {
     title: "We cannot find this order",
-    text: "Please open the checkout again from the shop. If you have paid, your receipt is on its way by e-mail.",
+    text: "Please open the checkout again from the shop. If you have paid, your receipt comes by e-mail.",
   },
   409: {
     title: "The order has changed meanwhile",

@@ -44,7 +44,8 @@ void checkout.start();
 
 /** @param {Array<{status: string, detail?: string, at?: string}>} history */
 function tell(history) {
-  const items = history.map(({ status, detail, at: when }) => {
+  const steps = history.filter(({ status }, index) => status !== history[index - 1]?.status);
+  const items = steps.map(({ status, detail, at: when }) => {
     const item = document.createElement("li");
     const time = Object.assign(document.createElement("time"), { textContent: when ? formatTime(when) : "" });
     if (when) time.dateTime = when;

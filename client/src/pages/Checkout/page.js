@@ -139,7 +139,7 @@ function showSteps(screen) {
 /** @param {CheckoutState} state @param {import("../../view.js").View} view */
 function showMoney({ payment, options }, view) {
   showWays(options);
-  if (payment?.amount === undefined || !payment.currency) return;
+  if (payment?.amount == null || !payment.currency) return;
   const amount = formatMoney(payment.amount, payment.currency);
   say("total", amount);
   at("total").classList.remove("placeholder");
