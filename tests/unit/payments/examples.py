@@ -18,7 +18,7 @@ AMOUNT = 49_900
 SOMEONE = Asker("waiting-1")
 
 _razorpay = RazorpayAdapter(
-    RazorpaySettings(key_id="rzp_test_x", key_secret="k" * 20, account="acc_1")  # type: ignore[arg-type]
+    RazorpaySettings(key_id="rzp_test_x", key_secret="k" * 20, account="acc_1")
 )
 
 POLICY = Policy(

@@ -65,7 +65,7 @@ def order_time_is_over(story: Story) -> None:
 DECISIONS: tuple[Step, ...] = (attempt, verify, cancel, attempt_time_is_over, order_time_is_over)
 
 
-# --- provider facts: webhooks and reads ----------------------------------------------------------------------
+# --- provider facts: webhooks and reads -------------------------------------------------------
 
 
 def webhook(fact: ChargeFact) -> Step:
