@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 import structlog
 from prometheus_client import Gauge
-from sqlalchemy.exc import DBAPIError
 
 from services.notifier.documents.sheet import Shop
 from services.notifier.documents.typeset import Typesetter
@@ -28,7 +27,7 @@ from services.notifier.settings import NotifierSettings, ShopSettings
 from services.notifier.store import OrderStore
 from shared.apply import Applier
 from shared.consume import Loop
-from shared.database import caused_by_message
+from shared.database import AWAY
 from shared.decision import Answer
 from shared.envelope import Envelope, new_id, now_utc
 from shared.inbox import Incoming
@@ -41,7 +40,6 @@ log = structlog.get_logger()
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 COUNTED_EVERY_S = 15.0
-RECORD_FOR_S = 20.0  # how long a result in hand is tried to be written while the database is away
 UNSETTLED = Gauge("paystream_notifier_unsettled", "Paid orders without content, mails not sent", ["what"])
 
 
@@ -127,15 +125,13 @@ def _tasks(kit: Kit, settings: NotifierSettings, links: Links, applier: Applier[
         kit.engine,
         kit.owner,
         {"typeset": set_document, "mail": send_mail},
-        lambda task, message: _record(applier, task, message),
+        lambda task, message: applier.apply_result(_result(task, message)),
         {"typeset": documents.typesetters, "mail": smtp.connections},
     )
 
 
-async def _record(applier: Applier[Order], task: ClaimedTask, message: Message) -> None:
-    """Writes the result of a task. While the database is away it is tried again: what the mail server has
-    taken should not be sent a second time because of a moment's outage.
-    """
+def _result(task: ClaimedTask, message: Message) -> Incoming:
+    """The result of a task, as a message for the decider."""
     envelope = Envelope(
         id=new_id(),
         type=message.TYPE,
@@ -144,16 +140,7 @@ async def _record(applier: Applier[Order], task: ClaimedTask, message: Message) 
         time=now_utc(),
         data=msgspec.Raw(b"{}"),
     )
-    result = Incoming(envelope.id, envelope, message, b"", task_id=task.id)
-    give_up_at = asyncio.get_running_loop().time() + RECORD_FOR_S
-    while True:
-        try:
-            return await applier.apply_result(result)
-        except Exception as error:
-            if caused_by_message(error) or asyncio.get_running_loop().time() > give_up_at:
-                raise
-            log.warning("a result waits for the database", kind=task.kind, error=repr(error)[:200])
-        await asyncio.sleep(0.5)
+    return Incoming(envelope.id, envelope, message, b"", task_id=task.id)
 
 
 def _no_replies(replies: Sequence[Answer]) -> None:
@@ -167,6 +154,6 @@ async def _count(kit: Kit, pause_s: float = COUNTED_EVERY_S) -> None:
             async with kit.engine.connect() as connection:
                 for what, number in (await unsettled(connection)).items():
                     UNSETTLED.labels(what).set(number)
-        except (DBAPIError, OSError, TimeoutError) as error:
+        except AWAY as error:
             log.warning("unsettled receipts were not counted", error=repr(error)[:200])
         await asyncio.sleep(pause_s)

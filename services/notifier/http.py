@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifier.domain.state import number_text
 from services.notifier.links import LinkExpired, Links
 from services.notifier.reads import read_document
+from shared.database import AWAY
 from shared.errors import NotFound
 from shared.http_server import Message, Receive
 
@@ -69,7 +69,7 @@ class DocumentsApp:
             return problem(410, error.code, error.detail)
         except NotFound as error:
             return problem(404, error.code, error.detail)
-        except (DBAPIError, OSError, TimeoutError) as error:
+        except AWAY as error:
             log.warning("a document could not be read", error=repr(error)[:200])
             return problem(503, "unavailable", "try again in a moment", {"retry-after": "2"})
 

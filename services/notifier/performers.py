@@ -7,7 +7,6 @@ from hashlib import sha256
 
 import structlog
 from prometheus_client import Counter
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifier.documents.sheet import Sheet, Shop, sheet_of
@@ -24,6 +23,7 @@ from services.notifier.links import Links
 from services.notifier.mail.compose import Composer, wire_address
 from services.notifier.mail.smtp import Outcome, Server, hand_over
 from services.notifier.reads import Issued, read_document
+from shared.database import AWAY
 from shared.failpoints import passing
 from shared.messages.base import Message
 from shared.tasks import Answered, ClaimedTask, Later
@@ -31,7 +31,7 @@ from shared.tasks import Answered, ClaimedTask, Later
 log = structlog.get_logger()
 
 MAILS = Counter("paystream_mails", "Tries to hand a mail to the server, by verdict", ["verdict"])
-CLAIMS_MAX = 5  # a document that cannot be set, or kills the process that sets it, is for a person
+CLAIMS_MAX = 20  # about an hour; a document that still cannot be set is for a person
 
 
 async def _read(engine: AsyncEngine, document_id: str) -> Issued | Later:
@@ -39,7 +39,7 @@ async def _read(engine: AsyncEngine, document_id: str) -> Issued | Later:
     try:
         async with engine.connect() as connection:
             issued = await read_document(connection, document_id)
-    except (DBAPIError, OSError, TimeoutError) as error:
+    except AWAY as error:
         return Later(1.0, f"the database is away: {error!r:.200}")
     if issued is None:
         raise LookupError(f"no document {document_id}: its row is written with its task")
