@@ -1,0 +1,128 @@
+"""Fixtures: a gateway process, real Kafka and PostgreSQL, and a stand-in for payments."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from devstack.database_server import DatabaseServer
+from devstack.ports import is_free
+from shared.settings import KafkaSettings
+from tests.integration.gateway.background import Background
+from tests.integration.gateway.payments import StandIn, as_the_contract_says
+from tests.integration.gateway.process import Gateway, server
+from tests.servers import DatabaseUrls, new_database
+
+PORT_BASE = 21_700
+
+
+def free_base() -> int:
+    """A port whose neighbours are free too, in a block of this test worker's own."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for step in range(20):
+        base = PORT_BASE + worker * 200 + step * 10
+        if is_free(base) and is_free(base + 4):
+            return base
+    raise AssertionError("no free ports for a gateway")
+
+
+@dataclass
+class System:
+    """What a test sees: the gateway over HTTP, payments' side of the topics, the gateway's schema."""
+
+    gateway: Gateway
+    payments: StandIn
+    urls: DatabaseUrls
+    background: Background
+    folder: Path
+
+    def http(self, **options: Any) -> httpx.Client:
+        return httpx.Client(base_url=self.gateway.url, timeout=15, **options)
+
+    def query(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
+        """Rows of a statement, run by the administrator in the gateway's schema."""
+        return self.background.call(self._query(statement, arguments))
+
+    def another(self, instance: str, **settings: str) -> Gateway:
+        """A further instance beside the first; the test stops it."""
+        first = self.gateway
+        log = self.folder / f"gateway-{instance}.log"
+        port = free_base()
+        overrides = {**first.settings, **settings}
+        return Gateway(
+            port, first.bootstrap, first.topic_prefix, first.database_url, first.owner_url,
+            instance, overrides, log,
+        )  # fmt: skip
+
+    def stored(self) -> tuple[int, int]:
+        """(messages produced by the gateway, rows that HTTP could have caused). Counters are not rows."""
+        rows = self.query("SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM payments) AS n")
+        return self.payments.produced(), rows[0]["n"]
+
+    async def _query(self, statement: str, arguments: Any) -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(self.urls.admin.replace("+asyncpg", ""))
+        try:
+            await connection.execute("SET search_path = gateway")
+            return list(await connection.fetch(statement, *arguments))
+        finally:
+            await connection.close()
+
+
+@pytest.fixture(scope="session")
+def running(
+    postgres: DatabaseServer, kafka: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[System]:
+    """One gateway for all tests of this worker; limits are off, so that tests do not limit each other."""
+    urls = new_database(postgres)
+    prefix = f"g{secrets.token_hex(5)}."
+    background = Background()
+    payments = StandIn(KafkaSettings(bootstrap_servers=kafka, topic_prefix=prefix), background)
+    payments.start()
+    folder = tmp_path_factory.mktemp("gateway")
+    settings = {
+        "GATEWAY_LIMITS__CLIENT_PER_MINUTE": "0",
+        "GATEWAY_LIMITS__ORDER_PER_MINUTE": "0",
+        "GATEWAY_LIMITS__KEY_PER_MINUTE": "0",
+        "GATEWAY_COMMAND_LIMIT_S": "3",
+    }
+    gateway = Gateway(
+        free_base(), kafka, prefix, urls.app("gateway"), urls.owner("gateway"),
+        settings=settings, log=folder / "gateway.log",
+    )  # fmt: skip
+    try:
+        gateway.start()
+        yield System(gateway, payments, urls, background, folder)
+    finally:
+        if gateway.process is not None and gateway.process.poll() is None:
+            gateway.stop()
+        payments.stop()
+        background.close()
+        postgres.drop_database(urls.name)
+
+
+@pytest.fixture
+def system(running: System) -> Iterator[System]:
+    """The running system, with payments answering as the contract says again after each test."""
+    running.payments.answer = as_the_contract_says
+    running.payments.commands.clear()
+    yield running
+    running.payments.answer = as_the_contract_says
+
+
+@pytest.fixture
+def http(system: System) -> Iterator[httpx.Client]:
+    with system.http() as client:
+        yield client
+
+
+@pytest.fixture
+def shop(system: System) -> Iterator[httpx.Client]:
+    """The shop's own server, which may write orders and read payments."""
+    with system.http(headers=server("shop")) as client:
+        yield client
