@@ -64,7 +64,8 @@ class Postgres:
             raise StackError(f"port {self.port} is busy, PostgreSQL needs it")
         if not (self.data / "PG_VERSION").exists():
             self._format()
-        self._start_process()
+        self.revive()
+        self.wait_in_service()
         self.server.prepare()
 
     def stop(self) -> None:
@@ -78,7 +79,8 @@ class Postgres:
     def restart(self) -> None:
         """Starts what was killed or stopped; an orderly stop comes first if it still runs."""
         self.stop()
-        self._start_process()
+        self.revive()
+        self.wait_in_service()
 
     def _format(self) -> None:
         shutil.rmtree(self.data, ignore_errors=True)
@@ -101,24 +103,26 @@ class Postgres:
         with (self.data / "postgresql.auto.conf").open("a") as conf:
             conf.writelines(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
 
-    def _start_process(self) -> None:
+    def revive(self) -> None:
+        """Starts the process of a server that was killed or stopped; it is not awaited."""
+        self._forget_the_dead()
+        self.process.start()
+
+    def wait_in_service(self) -> None:
+        """Returns when the server answers. One that trips over its killed predecessor gets more tries."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
-            self._forget_the_dead()
-            self.process.start()
             try:
                 wait_until(
-                    self.server.answers,
-                    what="PostgreSQL",
-                    timeout_s=START_TIMEOUT_S,
-                    process=self.process,
+                    self.server.answers, what="PostgreSQL", timeout_s=START_TIMEOUT_S, process=self.process
                 )
             except StackError:
-                # A killed server's last child may hold the shared memory for a moment more.
+                # The predecessor's last child may hold the shared memory for a moment more.
                 in_use = "shared memory block" in self.process.last_words(4)
                 if not in_use or time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
+                self.revive()
             else:
                 return
 
