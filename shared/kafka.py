@@ -95,7 +95,6 @@ def consumer_options() -> dict[str, Any]:
     """What every consumer shares; `shared.consume` says what is a loop's own."""
     return {
         "auto_offset_reset": "earliest",  # who lost the offsets reads all again: the inbox absorbs it
-        "enable_auto_commit": False,  # the loop says what is done
         "fetch_max_wait_ms": 20,
         "max_poll_interval_ms": DAY_MS,  # a loop that waits for its database stays in its group
         "session_timeout_ms": 10_000,
