@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared import answers, inbox, outbox, tasks
+from shared import answers, inbox, outbox, task_rows
 from shared.answers import Claim, IdempotencyKey
 from shared.decision import Answer, Decision, Outgoing, Task
 from shared.envelope import encode, new_id
@@ -132,7 +132,7 @@ class Applier(Generic[S]):
         claims = await _claims(connection, keyed, now)
         before = await self.store.load(connection, sorted({key for _, key in keyed}))
         await answers.refresh(connection, claims)
-        await tasks.close(connection, [i.task_id for i in fresh if i.task_id is not None])
+        await task_rows.close(connection, [i.task_id for i in fresh if i.task_id is not None])
         after, decisions = await self._decide_all(keyed, before, claims, now)
         if changed := {k: s for k, s in after.items() if s is not before[k]}:
             await self.store.save(connection, before, changed)
@@ -174,8 +174,8 @@ class Applier(Generic[S]):
     ) -> None:
         rows = [self._row(incoming, out) for incoming, d in decisions for out in d.events]
         await outbox.append(connection, rows)
-        await tasks.drop(connection, [key for _, d in decisions for key in d.dropped])
-        await tasks.add(connection, [*(t for _, d in decisions for t in d.tasks), *searches])
+        await task_rows.drop(connection, [key for _, d in decisions for key in d.dropped])
+        await task_rows.add(connection, [*(t for _, d in decisions for t in d.tasks), *searches])
         await answers.store(connection, [a for _, d in decisions for a in d.answers])
         if rows and not self.publishes_here():
             await outbox.notify(connection)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared import answers, database, failpoints, http_server, inbox, preflight, tasks
+from shared import answers, database, failpoints, http_server, inbox, preflight, task_rows
 from shared.consume import Loop
 from shared.health import Health
 from shared.http_server import AsgiApp, Server
@@ -199,7 +199,7 @@ class Kit:
         """Everything that is due to be cleaned; one small transaction after the other."""
         async with self.engine.begin() as connection:
             await connection.execute(text("SELECT outbox_partitions_ahead()"))
-        for delete_old in (inbox.delete_old, tasks.delete_old, answers.delete_old):
+        for delete_old in (inbox.delete_old, task_rows.delete_old, answers.delete_old):
             deleted = CLEANING_BATCH
             while deleted == CLEANING_BATCH:
                 async with self.engine.begin() as connection:

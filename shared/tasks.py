@@ -8,16 +8,15 @@ look up before it acts.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.database import AWAY, caused_by_message
-from shared.decision import Task
 from shared.failpoints import passing
 from shared.messages.base import Message
 from shared.observability import TASK_SECONDS, TASKS
@@ -68,32 +67,6 @@ class Performer(Protocol):
     async def __call__(self, task: ClaimedTask) -> Answered | Later: ...
 
 
-# One that runs right now is wanted once more: what it is about to tell may be older than this wish.
-_ADD = text("""
-    INSERT INTO tasks (kind, key, subject, payload, priority, due_at)
-    SELECT kind, key, subject, payload, priority, clock_timestamp() + make_interval(secs => delay_s)
-    FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:subjects AS text[]),
-                CAST(:payloads AS bytea[]), CAST(:priorities AS smallint[]),
-                CAST(:delays AS double precision[]))
-         AS new (kind, key, subject, payload, priority, delay_s)
-    ORDER BY key
-    ON CONFLICT (key) WHERE closed_at IS NULL DO UPDATE
-    SET due_at = least(tasks.due_at, excluded.due_at), priority = least(tasks.priority, excluded.priority),
-        again_at = CASE WHEN tasks.lease_until IS NULL THEN NULL
-                        ELSE least(tasks.again_at, excluded.due_at) END""")
-
-_DROP = text("""
-    UPDATE tasks SET closed_at = clock_timestamp(), outcome = 'dropped',
-                     lease_owner = NULL, lease_until = NULL
-    WHERE key = ANY(CAST(:keys AS text[])) AND closed_at IS NULL""")
-
-_CLOSE = text("""
-    UPDATE tasks SET closed_at = CASE WHEN again_at IS NULL THEN clock_timestamp() END,
-                     outcome = CASE WHEN again_at IS NULL THEN 'done' END,
-                     due_at = coalesce(again_at, due_at), again_at = NULL, lost = 0,
-                     lease_owner = NULL, lease_until = NULL
-    WHERE id = ANY(CAST(:ids AS bigint[])) AND closed_at IS NULL""")
-
 # For each kind as many as it has free slots, the most urgent first; what others hold is skipped. A claim
 # that ended without a word (the process died) frees its task later and later, lest it kill for ever.
 _CLAIM = text("""
@@ -117,52 +90,6 @@ _POSTPONE = text("""
     UPDATE tasks SET due_at = least(again_at, clock_timestamp() + make_interval(secs => :delay_s)),
                      again_at = NULL, lost = 0, lease_owner = NULL, lease_until = NULL
     WHERE id = :id AND lease_owner = :owner AND claims = :claims AND closed_at IS NULL""")
-
-
-async def add(connection: AsyncConnection, tasks: Sequence[Task]) -> None:
-    """Writes tasks; one whose key is open already is only brought forward, or run again if it runs now."""
-    if not tasks:
-        return
-    unique: dict[str, Task] = {}
-    for task in tasks:
-        unique.setdefault(task.key, task)
-    new = list(unique.values())
-    await connection.execute(
-        _ADD,
-        {
-            "kinds": [t.kind for t in new],
-            "keys": [t.key for t in new],
-            "subjects": [t.subject for t in new],
-            "payloads": [t.payload for t in new],
-            "priorities": [t.priority for t in new],
-            "delays": [t.delay_s for t in new],
-        },
-    )
-
-
-async def drop(connection: AsyncConnection, keys: Sequence[str]) -> None:
-    """Closes open tasks that are no longer needed. One that runs right now still tells its result."""
-    if keys:
-        await connection.execute(_DROP, {"keys": sorted(set(keys))})
-
-
-async def close(connection: AsyncConnection, ids: Sequence[int]) -> None:
-    """Closes tasks whose result this transaction applies, even from a worker whose lease is gone.
-
-    One that was wanted again while it ran is opened for that instead.
-    """
-    if ids:
-        await connection.execute(_CLOSE, {"ids": list(ids)})
-
-
-async def delete_old(connection: AsyncConnection, days: int = 90, limit: int = 5000) -> int:
-    """Deletes some closed rows past their retention."""
-    result = await connection.execute(
-        text("""DELETE FROM tasks WHERE id IN (
-                SELECT id FROM tasks WHERE closed_at < now() - make_interval(days => :days) LIMIT :limit)"""),
-        {"days": days, "limit": limit},
-    )
-    return result.rowcount
 
 
 class Tasks:
