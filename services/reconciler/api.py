@@ -111,10 +111,16 @@ class ReconciliationApi:
 
 
 def _day(raw: str) -> date:
+    if not (raw.isascii() and len(raw) == len("2026-01-31")):
+        raise _not_a_day()
     try:
         return datetime.strptime(raw, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError as error:
-        raise Problem(400, "invalid-request", "the day must look like 2026-01-31") from error
+        raise _not_a_day() from error
+
+
+def _not_a_day() -> Problem:
+    return Problem(400, "invalid-request", "the day must look like 2026-01-31")
 
 
 def _cursor(query: bytes) -> str:

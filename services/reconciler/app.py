@@ -22,7 +22,7 @@ from shared.messages.payments import PAYMENT_EVENTS, LedgerCheckpoint
 from shared.messages.reconciler import RunReconciliation
 from shared.providers.registry import adapters
 from shared.service import Kit
-from shared.tasks import Tasks
+from shared.tasks import CALL_MARGIN_S, Tasks
 
 S = TypeVar("S")
 
@@ -44,9 +44,21 @@ def build(settings: ReconcilerSettings) -> Kit:
         Loop(RECONCILER_COMMANDS, days, Catalogue(RunReconciliation), kit.health, commands=True),
     ]
     scale = settings.time_scale
-    performer = ProviderDays(kit.engine, providers, mismatches, settings.retry_s / scale)
+    performer = ProviderDays(
+        kit.engine,
+        providers,
+        mismatches,
+        turn_s=(settings.lease_s - CALL_MARGIN_S) / 2,
+        retry_s=settings.retry_s / scale,
+        checkpoint_s=settings.checkpoint_s / scale,
+    )
     kit.tasks = Tasks(
-        kit.engine, kit.owner, {TASK: performer}, result_applier(days.apply_result), {TASK: RUNS_AT_ONCE}
+        kit.engine,
+        kit.owner,
+        {TASK: performer},
+        result_applier(days.apply_result),
+        {TASK: RUNS_AT_ONCE},
+        settings.lease_s,
     )
     daily = Daily(
         kit.engine,

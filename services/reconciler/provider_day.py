@@ -33,7 +33,6 @@ from shared.tasks import Answered, ClaimedTask, Later
 
 log = structlog.get_logger()
 
-TURN_S = 12.0  # half of what a task's lease allows: then the rest of the day is another turn's
 SLICE_MIN_S = 60  # providers count in whole seconds; a minute with more than a turn's payments is no shop's
 KEEP_MAX = 5_000  # rows per statement
 PAIRS_MAX = 10_000  # per transaction; about 5 MB
@@ -48,15 +47,20 @@ class TurnOver(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ProviderDays:
-    """The performer of `reconcile` tasks. It reads at the provider and never writes there."""
+    """The performer of `reconcile` tasks. It reads at the provider and never writes there.
+
+    A turn takes `turn_s` and then hands the rest of the day to the next: a lease must not run out on it.
+    """
 
     engine: AsyncEngine
     adapters: Mapping[str, Adapter]
     mismatches: Applier[Mismatch]
+    turn_s: float
     retry_s: float
+    checkpoint_s: float
 
     async def __call__(self, task: ClaimedTask) -> Answered | Later:
-        turn_ends = time.monotonic() + TURN_S
+        turn_ends = time.monotonic() + self.turn_s
         try:
             return await self._turn(task, turn_ends)
         except TurnOver:
@@ -75,7 +79,7 @@ class ProviderDays:
         if run is None:
             raise Unavailable("run-taken-over", f"there is no open run of {task.subject} any more")
         if complete_until is None or complete_until < ends(run.day.day):
-            return Later(self.retry_s, f"the book is complete up to {complete_until} only")
+            return Later(self.checkpoint_s, f"the book is complete up to {complete_until} only")
         adapter = self.adapters.get(run.day.provider)
         if adapter is None or adapter.account != run.day.account:
             return Later(self.retry_s, f"{run.day.provider} is not configured with account {run.day.account}")
@@ -97,7 +101,7 @@ class ProviderDays:
             except TimeoutError:
                 await self._shorten(run)
                 raise TurnOver from None
-            quick = time.monotonic() - started < TURN_S / 8
+            quick = time.monotonic() - started < self.turn_s / 8
             run = await self._keep(run, facts, until, run.slice_s * 2 if quick else run.slice_s)
             passing("reconciler.part_listed")
         return run

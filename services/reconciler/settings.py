@@ -29,6 +29,8 @@ class ReconcilerSettings(ServiceSettings):
     daily_tick_s: float = Field(default=60.0, gt=0)  # how often it is asked whether a day is due
     days_back: int = Field(default=7, ge=1, le=90)  # late authorisations come up to five days later
     retry_s: float = Field(default=10.0, gt=0)  # until a provider that did not answer is asked again
+    checkpoint_s: float = Field(default=60.0, gt=0)  # payments says this often how far its events are out
+    lease_s: float = Field(default=30.0, ge=8)  # how long a run that died stays with the dead
 
     def secrets(self) -> dict[str, SecretStr]:
         found = {f"RECONCILER_API_KEYS[{k.name}]": k.key for k in self.api_keys}
