@@ -1,6 +1,8 @@
-"""The control calls below /_sim: health, the ledger, faults, and webhooks sent again."""
+"""The dashboard, and the calls below /_sim: health, ledger, faults, webhooks sent again."""
 
+from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -12,12 +14,16 @@ from devstack.simulator.faults import FaultSpec
 from devstack.simulator.gate import Gate
 from devstack.simulator.ledger import Ledger
 from devstack.simulator.misbehaviour import Misbehaviour
+from devstack.simulator.pages import page
+
+_STATIC = Path(__file__).with_name("static")
 
 
 class Provider(Protocol):
     """What a provider shows of its books."""
 
     def ledger_view(self) -> dict[str, list[object]]: ...
+    def totals(self) -> dict[str, object]: ...
 
 
 class Control:
@@ -42,6 +48,9 @@ class Control:
     def add_routes(self, app: web.Application) -> None:
         app.router.add_routes(
             [
+                web.get("/", page(_STATIC / "dashboard.html")),
+                web.get("/static/dashboard.js", page(_STATIC / "dashboard.js")),
+                web.get("/static/dashboard.css", page(_STATIC / "dashboard.css")),
                 web.get("/_sim/health", self.health),
                 web.get("/_sim/ledger", self.ledger),
                 web.get("/_sim/faults", self.faults),
@@ -60,10 +69,13 @@ class Control:
         """Everything, oldest first; `?limit=` keeps only the newest of each kind."""
         limit = int(request.query.get("limit", "0"))
         view: dict[str, object] = {"seq": self._ledger.seq, "now": self._clock.now()}
+        totals: dict[str, object] = {"webhooks": Counter(d.state for d in self._deliveries.deliveries)}
         for name, provider in self._providers.items():
+            totals[name] = provider.totals()
             view[name] = {kind: rows[-limit:] for kind, rows in provider.ledger_view().items()}
         view["calls"] = list(self._gate.calls)[-limit:]
         view["webhooks"] = self._webhooks()[-limit:]
+        view["totals"] = totals
         view["endpoints"] = list(self._deliveries.endpoints)
         view["faults"] = list(self._misbehaviour.bites)[-limit:]
         return reply(view)

@@ -1,6 +1,5 @@
 """Serves the checkout script and the popup, and takes the popup's form."""
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -8,6 +7,7 @@ import msgspec
 from aiohttp import web
 
 from devstack.simulator.ledger import Ledger
+from devstack.simulator.pages import page
 from devstack.simulator.razorpay.account import Account
 from devstack.simulator.razorpay.books import Books
 from devstack.simulator.razorpay.checkout import Checkout, Form, Result
@@ -17,13 +17,7 @@ from devstack.simulator.razorpay.errors import ApiError
 from devstack.simulator.razorpay.payments import Payments
 
 _STATIC = Path(__file__).with_name("static")
-_SCRIPT = "text/javascript"
 T = TypeVar("T")
-# Any shop may frame the popup, as with the real one; it loads nothing but its own files.
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src * data:; frame-ancestors *"
-)
 
 
 class Session(msgspec.Struct, kw_only=True):
@@ -56,10 +50,11 @@ class Popup:
         self._ledger = ledger
 
     def add_routes(self, app: web.Application) -> None:
-        app.router.add_get("/v1/checkout.js", _file("checkout.js", _SCRIPT))
-        app.router.add_get("/v1/checkout/popup", _file("popup.html", "text/html"))
-        app.router.add_get("/v1/checkout/static/popup.js", _file("popup.js", _SCRIPT))
-        app.router.add_get("/v1/checkout/static/popup.css", _file("popup.css", "text/css"))
+        """Any shop may frame the popup, as with the real one."""
+        app.router.add_get("/v1/checkout.js", page(_STATIC / "checkout.js"))
+        app.router.add_get("/v1/checkout/popup", page(_STATIC / "popup.html", framed_by="*"))
+        app.router.add_get("/v1/checkout/static/popup.js", page(_STATIC / "popup.js"))
+        app.router.add_get("/v1/checkout/static/popup.css", page(_STATIC / "popup.css"))
         app.router.add_post("/v1/checkout/session", self.session)
         app.router.add_post("/v1/checkout/payments", self.pay)
 
@@ -119,14 +114,3 @@ def _decode(body: bytes, wanted: type[T]) -> T:
 
 def _json(body: bytes, status: int = 200) -> web.Response:
     return web.Response(body=body, status=status, content_type="application/json")
-
-
-def _file(name: str, content_type: str) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def serve(_request: web.Request) -> web.Response:
-        return web.Response(
-            text=(_STATIC / name).read_text(),
-            content_type=content_type,
-            headers={"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"},
-        )
-
-    return serve

@@ -1,5 +1,7 @@
 """Razorpay put together from its parts."""
 
+from collections import Counter
+
 from aiohttp import web
 
 from devstack.simulator.agenda import Agenda
@@ -89,4 +91,14 @@ class Razorpay:
             "refunds": list(books.refunds),
             "disputes": list(books.disputes),
             "settlements": list(books.settlements),
+        }
+
+    def totals(self) -> dict[str, object]:
+        captured: Counter[str] = Counter()
+        for capture in self._books.captures:
+            captured[capture.currency] += capture.amount
+        return {
+            "captured": captured,
+            "captures": len(self._books.captures),
+            "refunds": len(self._books.refunds),
         }

@@ -3,6 +3,7 @@
   "use strict";
 
   const SUCCESS_SHOWN_MS = 700;
+  // Published test cards (Razorpay docs, Test card details).
   const CARDS = [
     ["4100280000001007", "Visa, pays"],
     ["5500670000001002", "Mastercard, pays"],
@@ -79,6 +80,7 @@
     if (/^#[0-9a-f]{6}$/i.test(color ?? "")) {
       document.documentElement.style.setProperty("--brand", color);
       document.documentElement.style.setProperty("--on-brand", dark(color) ? "#fff" : "#17213b");
+      document.documentElement.style.setProperty("--logo", dark(color) ? color : "#17213b");
     }
     const { email, contact } = options.prefill ?? {};
     by("sim-buyer").textContent = [email, contact].filter(Boolean).join(" · ");
@@ -134,22 +136,23 @@
       tell({ type: "give_up", error });
       return;
     }
-    explain("Payment failed", error.description, error.reason, true);
+    explain("bad", "Payment failed", error.description, error.reason);
   }
 
   /* The bank says nothing: as with the real checkout, the buyer can only leave or pay again. */
   function waitForBank() {
     const text = "The bank has not answered. The payment times out after ten minutes.";
-    explain("Still waiting", text, "", true);
+    explain("wait", "Still waiting", text, "");
   }
 
   /* The order takes no payment at all: paid already, unknown, or another amount. */
   function refuse(problem) {
     lastError = problem.error ?? { description: problem.message };
-    explain("This order cannot be paid", lastError.description, "", false);
+    explain("bad", "This order cannot be paid", lastError.description, "", false);
   }
 
-  function explain(title, description, reason, mayRetry) {
+  function explain(tone, title, description, reason, mayRetry = true) {
+    by("sim-failed").dataset.tone = tone;
     by("sim-failed-title").textContent = title;
     by("sim-error").textContent = description;
     by("sim-reason").textContent = reason && reason !== "NA" ? reason : "";
