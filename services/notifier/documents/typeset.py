@@ -33,7 +33,7 @@ class Typesetter:
             font_paths=self._fonts,
             sys_inputs={"sheet": json.dumps(_values(sheet), ensure_ascii=False)},
         )
-        pdf = compiler.compile(format="pdf", timestamp=sheet.paid_at)
+        pdf = compiler.compile(format="pdf", timestamp=int(sheet.paid_at.timestamp()))
         if not isinstance(pdf, bytes):
             raise TypeError(f"typst gave {type(pdf).__name__} instead of one PDF")
         return pdf

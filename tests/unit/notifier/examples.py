@@ -16,7 +16,7 @@ from shared.messages.orders import Customer, OrderLine, OrderPlaced
 from shared.messages.payments import Amounts, PaymentPaid, PaymentSnapshot
 
 NOW = datetime(2026, 3, 12, 14, 6, tzinfo=UTC)
-PAID_AT = datetime(2026, 3, 12, 14, 5, tzinfo=UTC)
+PAID_AT = datetime(2026, 3, 12, 14, 5, 8, 123456, tzinfo=UTC)
 RULES = Rules(series="R", zone=ZoneInfo("Asia/Kolkata"), mail_domain="shop.test")
 SHOP = Shop(name="Bluebird Books", zone=ZoneInfo("Asia/Kolkata"), email="hello@shop.test")
 EMPTY = Order("order-1")
