@@ -198,12 +198,12 @@ class System:
 
     # --- what payments would say ----------------------------------------------------------------------
 
-    async def publish(self, *events: PaymentPaid, id: str | None = None) -> None:
+    async def publish(self, *events: PaymentPaid) -> None:
+        """In this order, each under a new id."""
         assert self.publisher is not None
-        for event in events:
-            order_id = event.payment.order_id
-            envelope = _envelope(event, order_id, id)
-            await self.publisher.send(PAYMENTS_EVENTS, order_id.encode(), encode(envelope))
+        keyed = [(e.payment.order_id, e) for e in events]
+        messages = [(order_id.encode(), encode(_envelope(e, order_id))) for order_id, e in keyed]
+        await self.publisher.send_all(PAYMENTS_EVENTS, messages)
 
     async def complete_until(self, until: datetime) -> None:
         assert self.publisher is not None
@@ -273,8 +273,8 @@ class System:
             await connection.close()
 
 
-def _envelope(message: Message, subject: str, id: str | None = None) -> Envelope:
-    return wrap(message, source="payments", subject=subject, time=datetime.now(UTC), id=id)
+def _envelope(message: Message, subject: str) -> Envelope:
+    return wrap(message, source="payments", subject=subject, time=datetime.now(UTC))
 
 
 def day_of(created_at: int) -> date:

@@ -3,21 +3,25 @@
 import asyncio
 import random
 
+from shared.messages.facts import ChargeState
+from shared.messages.payments import PaymentPaid
 from tests.integration.reconciler.system import System, after, charge, day_of, eventually, paid
 
 
-def history(seed: int) -> list[tuple[str, int, str]]:
+STATES: tuple[ChargeState, ...] = ("pending", "authorized", "captured")
+
+
+def history(seed: int) -> list[tuple[str, int, ChargeState]]:
     """(order, version, charge state) of some orders, in the order in which payments would publish them."""
     draw = random.Random(seed)
     found = []
     for n in range(40):
-        states = ["pending", "authorized", "captured"][: draw.randint(1, 3)]
-        found += [(f"o-{n}", version, state) for version, state in enumerate(states, 1)]
+        found += [(f"o-{n}", v, state) for v, state in enumerate(STATES[: draw.randint(1, 3)], 1)]
     return found
 
 
-def event(order_id: str, version: int, state: str):  # type: ignore[no-untyped-def]
-    return paid(order_id, version, charge(f"pay_{order_id}", f"order_{order_id}", state=state))  # type: ignore[arg-type]
+def event(order_id: str, version: int, state: ChargeState) -> PaymentPaid:
+    return paid(order_id, version, charge(f"pay_{order_id}", f"order_{order_id}", state=state))
 
 
 def printed(text: str) -> dict[str, str]:
@@ -27,11 +31,8 @@ def printed(text: str) -> dict[str, str]:
 async def test_a_rebuilt_book_equals_the_one_before_and_nothing_is_sent(system: System) -> None:
     events = history(1)
     await system.start()
-    for order_id, version, state in events:
-        await system.publish(event(order_id, version, state))
-    again = random.Random(2).sample(events, 30)
-    for order_id, version, state in again:  # repeated under new ids, older versions after newer ones
-        await system.publish(event(order_id, version, state))
+    again = random.Random(2).sample(events, 30)  # under new ids, older versions after newer ones
+    await system.publish(*(event(*e) for e in events + again))
     await system.complete_until(after(day_of(0)))
 
     async def all_applied() -> bool:
