@@ -7,7 +7,6 @@ from shared.messages.facts import ChargeState
 from shared.messages.payments import PaymentPaid
 from tests.integration.reconciler.system import System, after, charge, day_of, eventually, paid
 
-
 STATES: tuple[ChargeState, ...] = ("pending", "authorized", "captured")
 
 
