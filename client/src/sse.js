@@ -45,16 +45,18 @@ async function* lines(body, onBytes) {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let rest = "";
+  let afterReturn = false; // the last chunk ended with CR: an LF that follows belongs to it
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
       onBytes?.();
-      rest += decoder.decode(value, { stream: true });
-      // A CR at the very end may be the first half of a CRLF: it waits for the next chunk.
-      const cut = rest.endsWith("\r") ? rest.length - 1 : rest.length;
-      const parts = rest.slice(0, cut).split(/\r\n|\r|\n/);
-      rest = (parts.pop() ?? "") + rest.slice(cut);
+      let text = decoder.decode(value, { stream: true });
+      if (text === "") continue;
+      if (afterReturn && text.startsWith("\n")) text = text.slice(1);
+      afterReturn = text.endsWith("\r");
+      const parts = (rest + text).split(/\r\n|\r|\n/);
+      rest = parts.pop() ?? "";
       yield* parts;
     }
   } finally {

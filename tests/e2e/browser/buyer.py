@@ -1,0 +1,160 @@
+"""A person in front of the demo shop: what they do, what they see, and what their browser complains of."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from playwright.async_api import BrowserContext, ConsoleMessage, FrameLocator, Locator, Page, Request, expect
+
+WITHIN_MS = 15_000  # everything on one busy machine; a person would call it slow
+# Keeps the names of all screens the checkout has shown, across reloads of the tab.
+_DIARY = """
+(() => {
+  const seen = () => JSON.parse(sessionStorage.getItem("test.screens") ?? "[]");
+  const note = () => {
+    const now = document.getElementById("panel")?.dataset.screen;
+    const list = seen();
+    if (now && list.at(-1) !== now) sessionStorage.setItem("test.screens", JSON.stringify([...list, now]));
+  };
+  document.addEventListener("DOMContentLoaded", () => {
+    const changes = { subtree: true, attributes: true, attributeFilter: ["data-screen"] };
+    new MutationObserver(note).observe(document, changes);
+    note();
+  });
+})();
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """The running system's addresses, and the shop's own key."""
+
+    shop: str
+    gateway: str
+    simulator: str
+    api_key: str
+
+    async def get(self, url: str, *, key: str | None = None) -> Any:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as response:
+            response.raise_for_status()
+            return await response.json()
+
+    async def payment(self, order_id: str) -> dict[str, Any]:
+        """The payment as the shop's server may see it."""
+        found: dict[str, Any] = await self.get(f"{self.gateway}/api/payments/{order_id}", key=self.api_key)
+        return found
+
+    async def ledger(self) -> dict[str, Any]:
+        """The provider's own books."""
+        books: dict[str, Any] = await self.get(f"{self.simulator}/_sim/ledger")
+        return books
+
+    async def faults(self, **spec: object) -> None:
+        """Asks the provider to misbehave; nothing asked for: its best day."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.put(f"{self.simulator}/_sim/faults", json=spec) as answer,
+        ):
+            answer.raise_for_status()
+
+    async def cancel(self, order_id: str) -> None:
+        """What a shop's server does when it no longer wants an order paid."""
+        url, headers = (
+            f"{self.gateway}/api/orders/{order_id}/cancel",
+            {"Authorization": f"Bearer {self.api_key}"},
+        )
+        async with aiohttp.ClientSession() as session, session.post(url, headers=headers, json={}) as answer:
+            answer.raise_for_status()
+
+
+@dataclass
+class Buyer:
+    """One browser with its own memory. Any console error is a complaint unless it was foreseen."""
+
+    page: Page
+    site: Site
+    complaints: list[str] = field(default_factory=list)
+    foreseen: list[str] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+
+    @classmethod
+    async def arrive(cls, context: BrowserContext, site: Site) -> "Buyer":
+        await context.add_init_script(_DIARY)
+        context.set_default_timeout(WITHIN_MS)
+        buyer = cls(await context.new_page(), site)
+        context.on("console", buyer._hear)
+        context.on("weberror", lambda error: buyer.complaints.append(f"script error: {error.error}"))
+        context.on("request", buyer.requests.append)
+        return buyer
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        text = f"{message.text} {message.location.get('url', '')}"
+        if message.type == "error" and not any(re.search(each, text) for each in self.foreseen):
+            self.complaints.append(text)
+
+    def foresee(self, pattern: str) -> None:
+        """This console error belongs to the test: browsers report every failed request."""
+        self.foreseen.append(pattern)
+
+    # --- the shop ---------------------------------------------------------------------------------------
+
+    async def choose(self, *slugs: str) -> None:
+        for slug in slugs or ("tea",):
+            await self.page.goto(f"{self.site.shop}/products/{slug}")
+            await self.page.get_by_role("button", name="Add to basket").click()
+
+    async def order(self, *slugs: str) -> str:
+        """Fills the basket, goes to the checkout, and returns the order's number."""
+        await self.choose(*slugs)
+        await self.page.get_by_label("Your name").fill("Asha Rao")
+        await self.page.get_by_label("E-mail").fill("asha@example.com")
+        await self.page.get_by_role("button", name="Go to payment").click()
+        await expect(self.pay_button).to_be_visible(timeout=WITHIN_MS)
+        return await self.page.locator("#order").inner_text()
+
+    # --- the checkout -----------------------------------------------------------------------------------
+
+    @property
+    def pay_button(self) -> Locator:
+        return self.page.locator("#pay")
+
+    @property
+    def notice(self) -> Locator:
+        return self.page.get_by_role("alert")
+
+    @property
+    def popup(self) -> FrameLocator:
+        return self.page.frame_locator("iframe.razorpay-checkout-frame")
+
+    @property
+    def popups(self) -> Locator:
+        return self.page.locator("iframe.razorpay-checkout-frame")
+
+    async def open_popup(self) -> None:
+        await self.pay_button.click()
+        await expect(self.popup.locator("#sim-pay")).to_be_visible(timeout=WITHIN_MS)
+
+    async def pay(self) -> None:
+        await self.open_popup()
+        await self.popup.locator("#sim-pay").click()
+
+    async def sees(self, screen: str) -> None:
+        await expect(self.page.locator("#panel")).to_have_attribute("data-screen", screen, timeout=WITHIN_MS)
+
+    async def sees_heading(self, text: str) -> None:
+        await expect(self.page.locator("h1")).to_have_text(text, timeout=WITHIN_MS)
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Waits for something that happens outside the page."""
+        async with asyncio.timeout(WITHIN_MS / 1000):
+            while not holds():
+                await self.page.wait_for_timeout(20)
+
+    async def screens(self) -> list[str]:
+        """Every screen of the checkout so far, in order."""
+        seen: list[str] = await self.page.evaluate("JSON.parse(sessionStorage.getItem('test.screens'))")
+        return seen

@@ -1,0 +1,216 @@
+"""The client's pure parts, run by the browser that they are written for. Only the shop's files are needed."""
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page
+
+from devstack.ports import answers, free_ports
+from devstack.process import Process, wait_until
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The shop, which serves the client; no gateway is behind it."""
+    port, nowhere = free_ports(2)
+    command = [sys.executable, "-m", "devstack.shop", "--port", str(port), "--api-key", "unused"]
+    command += ["--gateway", f"http://127.0.0.1:{nowhere}"]
+    shop = Process("shop", command, tmp_path_factory.mktemp("shop") / "shop.log", cwd=ROOT)
+    shop.start()
+    wait_until(lambda: answers(port), what="the shop", timeout_s=20, process=shop)
+    yield f"http://127.0.0.1:{port}"
+    shop.stop(5)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def page(browser: Browser, files: str) -> AsyncIterator[Page]:
+    """One for all: the functions under test keep nothing."""
+    context = await browser.new_context(locale="en-IN")
+    opened = await context.new_page()
+    await opened.goto(f"{files}/basket")
+    yield opened
+    await context.close()
+
+
+async def run(page: Page, module: str, script: str, argument: object = None) -> Any:
+    """Calls a function of (module, argument) in the page."""
+    return await page.evaluate(
+        f"async (given) => ({script})(await import('/paystream/{module}'), given)", argument
+    )
+
+
+READ = """async ({ readEvents }, chunks) => {
+  const encoder = new TextEncoder();
+  const body = new ReadableStream({
+    start(out) { chunks.forEach((chunk) => out.enqueue(encoder.encode(chunk))); out.close(); },
+  });
+  const events = [];
+  for await (const { event, data } of readEvents(body)) events.push([event, data]);
+  return events;
+}"""
+
+
+@pytest.mark.parametrize(
+    ("stream", "events"),
+    [
+        ("data: one\n\ndata: two\n\n", [["message", "one"], ["message", "two"]]),
+        ("event: status\ndata: a\ndata: b\n\n", [["status", "a\nb"]]),
+        (": still here\n\nretry: 1000\nid: 7\ndata:x\n\n", [["message", "x"]]),
+        ("data: windows\r\n\r\ndata: old mac\r\r", [["message", "windows"], ["message", "old mac"]]),
+        ("data: ₹\n\n", [["message", "₹"]]),
+        ("data: cut off", []),
+    ],
+)
+async def test_events_are_read_however_the_stream_is_cut(
+    page: Page, stream: str, events: list[list[str]]
+) -> None:
+    assert await run(page, "sse.js", READ, [stream]) == events
+    assert await run(page, "sse.js", READ, list(stream)) == events
+
+
+@pytest.mark.parametrize(
+    ("current", "incoming", "status"),
+    [
+        ({"status": "created", "version": 1}, {"status": "pending_payment", "version": 2}, "pending_payment"),
+        ({"status": "processing", "version": 4}, {"status": "failed", "version": 3}, "processing"),
+        ({"status": "failed", "version": 3}, {"status": "processing", "version": 4}, "processing"),
+        ({"status": "paid", "version": 5}, {"status": "processing", "version": 5}, "paid"),
+        ({"status": "paid"}, {"status": "processing"}, "paid"),
+        ({"status": "paid", "version": 5}, {"status": "refunded", "version": 7}, "refunded"),
+        ({"status": "refunded", "version": 7}, {"status": "paid", "version": 8}, "paid"),
+    ],
+)
+async def test_the_later_status_stands(
+    page: Page, current: dict[str, Any], incoming: dict[str, Any], status: str
+) -> None:
+    both = [current | {"orderId": "o", "amount": 1}, incoming | {"orderId": "o", "amount": 1}]
+    stands = await run(page, "payment.js", "({ later }, [a, b]) => later(a, b)", both)
+    assert stands["status"] == status
+
+
+async def test_verify_tells_only_what_it_knows(page: Page) -> None:
+    both = [
+        {"orderId": "o", "status": "pending_payment", "version": 2, "amount": 54_000, "currency": "INR"},
+        {"orderId": "o", "status": "paid", "detail": "", "version": 4},
+    ]
+    stands = await run(page, "payment.js", "({ later }, [a, b]) => later(a, b)", both)
+    assert (stands["status"], stands["amount"], stands["currency"]) == ("paid", 54_000, "INR")
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [
+        (132_000, "INR", "₹1,320.00"),
+        (12_345_678_90, "INR", "₹1,23,45,678.90"),
+        (500, "JPY", "JP¥500"),
+        (1_250, "KWD", "KWD\xa01.250"),
+        (5, "USD", "$0.05"),
+        (-199, "INR", "-₹1.99"),
+        (9_007_199_254_740_991, "INR", "₹9,00,71,99,25,47,409.91"),
+    ],
+)
+async def test_money_is_written_exactly(page: Page, amount: int, currency: str, text: str) -> None:
+    script = "({ formatMoney }, [amount, currency]) => formatMoney(amount, currency, 'en-IN')"
+    assert await run(page, "money.js", script, [amount, currency]) == text
+
+
+def state(status: str | None, step: str = "idle", **more: Any) -> dict[str, Any]:
+    """A checkout's state around one status of the gateway."""
+    payment = {"orderId": "o", "version": 3, "canRetry": True, "status": status} | more.pop("payment", {})
+    blank: dict[str, Any] = {
+        "options": [],
+        "hint": None,
+        "waiting": None,
+        "markBefore": "",
+        "connection": "live",
+    }
+    return blank | {"step": step, "payment": payment if status else None} | more
+
+
+DECLINED = {"kind": "declined", "reason": "card_declined"}
+PROBLEM = {"kind": "problem", "problem": {"code": "attempt-in-flight", "status": 409}}
+
+
+@pytest.mark.parametrize(
+    ("state", "screen", "can_pay", "says"),
+    [
+        (state(None, "loading"), "loading", False, ""),
+        (state("created"), "pay", True, ""),
+        (state("pending_payment"), "resume", True, ""),
+        (state("pending_payment", hint=DECLINED), "pay", True, "did not approve"),
+        (state("pending_payment", hint={"kind": "dismissed"}), "pay", True, "wait a moment"),
+        (state("failed", payment={"failure": "insufficient_funds"}), "pay", True, "not enough money"),
+        (state("failed", payment={"failure": "Bank is closed today"}), "pay", True, "Bank is closed today."),
+        (state("failed", payment={"canRetry": False, "detail": "expired"}), "closed", False, ""),
+        (state("created", "opening"), "opening", False, ""),
+        (state("failed", "open"), "open", False, ""),
+        (state("pending_payment", "confirming"), "confirming", False, ""),
+        (state("processing"), "processing", False, ""),
+        # What the page knew before the buyer came back is no news; the same status, newer, is.
+        (state("failed", "following", markBefore="3/failed/"), "processing", False, ""),
+        (state("failed", "following", markBefore="2/failed/"), "pay", True, "did not go through"),
+        (
+            state("pending_payment", "following", markBefore="3/pending_payment/", hint=PROBLEM),
+            "processing",
+            False,
+            "",
+        ),
+        (state("paid"), "paid", False, ""),
+        (state("refunded"), "refunded", False, ""),
+        # Whatever this page is doing, money that the gateway has is paid.
+        (state("paid", "open"), "paid", False, ""),
+        (state("paid", "stopped"), "paid", False, ""),
+        (state("paid", "confirming"), "paid", False, ""),
+        (state("processing", "stopped", hint=PROBLEM), "stopped", False, ""),
+    ],
+)
+async def test_what_is_shown_follows_from_the_state(
+    page: Page, state: dict[str, Any], screen: str, can_pay: bool, says: str
+) -> None:
+    view = await run(page, "view.js", "({ viewOf }, state) => viewOf(state)", state)
+    notice = view["notice"] or {"title": "", "text": ""}
+    assert (view["screen"], view["canPay"]) == (screen, can_pay)
+    assert says in f"{notice['title']} {notice['text']}"
+    assert view["title"]
+
+
+@pytest.mark.parametrize("step", ["loading", "idle", "opening", "open", "confirming", "following", "stopped"])
+@pytest.mark.parametrize("status", ["created", "pending_payment", "processing", "failed"])
+async def test_paid_is_never_the_pages_own_idea(page: Page, status: str, step: str) -> None:
+    view = await run(page, "view.js", "({ viewOf }, state) => viewOf(state)", state(status, step))
+    assert view["screen"] not in ("paid", "partially_refunded", "refunded")
+    assert view["tone"] != "good"
+
+
+async def test_the_token_leaves_the_address_and_stays_in_the_tab(page: Page, files: str) -> None:
+    opened = await run(
+        page,
+        "session.js",
+        """({ openSession }) => {
+          history.replaceState(null, "", "/basket?token=from-a-query#order=A-1&token=secret");
+          return [openSession(), location.href, openSession()];
+        }""",
+    )
+    session, address, again = opened
+    assert session == again == {"orderId": "A-1", "token": "secret"}
+    assert address == f"{files}/basket?token=from-a-query#order=A-1"
+
+
+async def test_a_return_address_names_the_order_but_no_token(page: Page) -> None:
+    session = await run(
+        page,
+        "session.js",
+        """({ openSession }) => {
+          history.replaceState(null, "", "/basket?orderId=A-2&token=from-a-query");
+          return openSession();
+        }""",
+    )
+    assert session == {"orderId": "A-2", "token": None}
