@@ -4,6 +4,7 @@ import base64
 import os
 import shutil
 import signal
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from devstack.kafka_probe import brokers_in_service
 from devstack.ports import HOST, is_free
 from devstack.process import Process, StackError, wait_until
 
-START_TIMEOUT_S = 90.0  # a machine with two busy cores takes ten times the usual four seconds
+START_TIMEOUT_S = 120.0  # a machine with two busy cores takes ten times the usual four seconds
 STOP_TIMEOUT_S = 20.0
 CLUSTER_STOP_TIMEOUT_S = 5.0
 _LOGGING = Path(__file__).with_name("kafka-log4j2.properties")
@@ -32,6 +33,7 @@ class Kafka:
     logs: Path
     say: Callable[[str], None] = lambda _: None
     nodes: list[Process] = field(default_factory=list)
+    _given_up: threading.Event = field(default_factory=threading.Event)
 
     @property
     def bootstrap(self) -> str:
@@ -49,16 +51,24 @@ class Kafka:
         self._format(jars)
         for node in self.nodes:
             node.start()
-        self.wait_in_service()
+            if self._given_up.is_set():
+                self.kill()
+        self.wait_in_service(*range(len(self.nodes)))
 
-    def wait_in_service(self) -> None:
-        """Returns when each live node says that all live nodes take requests."""
-        living = [place for place, node in enumerate(self.nodes) if node.alive]
+    def give_up(self) -> None:
+        """Makes a ``start`` that is under way in another thread fail soon."""
+        self._given_up.set()
+        self.kill()
+
+    def wait_in_service(self, *must: int) -> None:
+        """Returns when the nodes that live, and those that must, all see each other take requests."""
+        living = {place for place, node in enumerate(self.nodes) if node.alive}
+        places = living | set(must)
 
         def in_service(place: int) -> bool:
-            return brokers_in_service(HOST, self.ports[place][0]) >= len(living)
+            return brokers_in_service(HOST, self.ports[place][0]) >= len(places)
 
-        for place in living:
+        for place in sorted(places):
             wait_until(
                 partial(in_service, place),
                 what=f"Kafka node {place}",
@@ -86,24 +96,28 @@ class Kafka:
 
     def restart(self, node: int | None = None) -> None:
         """Starts what was killed or stopped; an orderly stop comes first for what still runs."""
-        chosen = self.nodes if node is None else [self.nodes[node]]
-        self._stop(chosen)
-        for process in chosen:
-            process.start()
-        self.wait_in_service()
+        places = range(len(self.nodes)) if node is None else [node]
+        self._stop([self.nodes[place] for place in places])
+        for place in places:
+            self.nodes[place].start()
+        self.wait_in_service(*places)
 
     def _node(self, number: int, jars: list[Path]) -> Process:
         options = ["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"]
-        options += [f"-Dlog4j2.configurationFile={_LOGGING}", "-Djava.awt.headless=true"]
-        main = ["kafka.Kafka", str(self._properties_file(number))]
-        command = [str(java()), *options, "-cp", _class_path(jars), *main]
+        command = self._java(jars, options, "kafka.Kafka", str(self._properties_file(number)))
         log = self.logs / ("kafka.log" if len(self.ports) == 1 else f"kafka-{number}.log")
         return Process(f"kafka-{number}", command, log)
 
+    def _java(self, jars: list[Path], options: list[str], *program: str) -> list[str]:
+        """A Java command; the class path in a file, lest every process list drown in it."""
+        arguments = self.folder / "java.args"
+        class_path = os.pathsep.join(str(jar) for jar in jars)
+        arguments.write_text(f'-cp "{class_path}"\n-Dlog4j2.configurationFile="{_LOGGING}"\n')
+        return [str(java()), *options, f"@{arguments}", *program]
+
     def _format(self, jars: list[Path]) -> None:
         """Storage for the nodes that have none, all at once."""
-        tool = [str(java()), "-XX:TieredStopAtLevel=1", f"-Dlog4j2.configurationFile={_LOGGING}"]
-        tool += ["-cp", _class_path(jars), "kafka.tools.StorageTool", "format"]
+        tool = self._java(jars, ["-XX:TieredStopAtLevel=1"], "kafka.tools.StorageTool", "format")
         running = []
         for number in range(len(self.ports)):
             self._write_properties(number)
@@ -175,7 +189,3 @@ class Kafka:
             "log.retention.check.interval.ms": 60000,
             "num.recovery.threads.per.data.dir": 2,
         }
-
-
-def _class_path(jars: list[Path]) -> str:
-    return os.pathsep.join(str(jar) for jar in jars)

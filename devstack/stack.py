@@ -155,7 +155,7 @@ class Stack:
         """Returns once the part takes work; a StackError names what it was still missing."""
         process = self.process(name)
         if name.startswith("kafka"):
-            self.kafka.wait_in_service()
+            self.kafka.wait_in_service(int(name.partition("-")[2] or 0))
         elif name == "postgres":
             self.postgres.wait_in_service()
         else:
@@ -197,9 +197,14 @@ class Stack:
             for name, engine in (("postgres", self.postgres), ("kafka", self.kafka)):
                 self._progress(name, "starting")
                 started[name] = pool.submit(engine.start)
-            for name, done in started.items():
-                done.result()
-                self._progress(name, "ready")
+            try:
+                for name, done in started.items():
+                    done.result()
+                    self._progress(name, "ready")
+            except BaseException:
+                # One failed, or Ctrl-C: the other need not be waited for.
+                self.kafka.give_up()
+                raise
         for name in self.all_processes():
             self.supervisor.expect(name)
         self._note()
