@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import signal
 from datetime import timedelta
 from hashlib import sha256
 
@@ -114,3 +115,27 @@ async def test_an_order_without_e_mail_gets_its_document_and_no_mail(system: Sys
     found = await system.events()
     assert kinds(found["o-1"]) == ["ReceiptIssued"]
     assert [mail.recipient for mail in system.sink.taken] == ["o-2@buyer.test"]
+
+
+async def test_a_stop_in_order_loses_and_repeats_nothing(system: System) -> None:
+    orders = [f"o-{n}" for n in range(30)]
+    first = await system.start()
+    for order in orders:
+        await system.publish(placed(order), paid(order))
+
+    async def some_sent() -> bool:
+        return len(system.sink.taken) >= 3
+
+    await eventually(some_sent)
+    first.send_signal(signal.SIGTERM)
+
+    async def gone() -> bool:
+        return first.poll() is not None
+
+    await eventually(gone)
+    assert first.returncode == 0
+    await system.start()
+    await system.mails(len(orders))
+    assert len(system.sink.taken) == len(orders)
+    numbers = await system.rows("SELECT number FROM documents ORDER BY number")
+    assert [row["number"] for row in numbers] == list(range(1, len(orders) + 1))

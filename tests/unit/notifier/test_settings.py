@@ -1,0 +1,45 @@
+import pytest
+from pydantic import ValidationError
+
+from services.notifier.settings import NotifierSettings
+
+GOOD: dict[str, object] = {
+    "mode": "production",
+    "kafka": {"bootstrap_servers": "kafka:9092", "replication_factor": 3},
+    "database": {"url": "postgresql+asyncpg://notifier_app@db/paystream"},
+    "ops": {"port": 1},
+    "http": {"port": 2},
+    "smtp": {"host": "smtp.shop.example", "security": "starttls", "sender": "Shop <a@shop.example>"},
+    "shop": {"name": "Shop", "timezone": "Asia/Kolkata"},
+    "documents": {"signing_keys": ["h7Wq" * 10], "link_base": "https://pay.shop.example"},
+}
+
+
+def settings(section: str, **changes: object) -> NotifierSettings:
+    whole = GOOD[section]
+    assert isinstance(whole, dict)
+    return NotifierSettings(**(GOOD | {section: whole | changes}))  # type: ignore[arg-type]
+
+
+def test_production_takes_good_settings() -> None:
+    assert settings("shop").shop.name == "Shop"
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "problem"),
+    [
+        ("smtp", {"security": "none"}, "SMTP__SECURITY must be starttls or tls"),
+        ("smtp", {"username": "shop"}, "SMTP__PASSWORD is a default"),
+        ("documents", {"link_base": ""}, "DOCUMENTS__LINK_BASE must be the public https"),
+        ("documents", {"signing_keys": ["changeme" * 8]}, "SIGNING_KEYS[0] is a default"),
+        ("documents", {"signing_keys": ["h7Wq"]}, "at least 32 characters"),
+        ("documents", {"signing_keys": []}, "at least 1 item"),
+        ("documents", {"series": "r/../"}, "String should match pattern"),
+        ("shop", {"timezone": "Mars/Olympus"}, "is not a time zone"),
+        ("shop", {"accent": 'red"); #panic('}, "String should match pattern"),
+    ],
+)
+def test_production_refuses(section: str, changes: dict[str, object], problem: str) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        settings(section, **changes)
+    assert problem in str(refusal.value)
