@@ -72,8 +72,10 @@ def configure_logs(settings: LogSettings, service: str) -> None:
     )
     structlog.contextvars.bind_contextvars(service=service)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    # What these report as errors they mend themselves, or our own loops and health say it once.
     for noisy in ("aiokafka.consumer.group_coordinator", "aiokafka.cluster", "aiokafka.conn"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    logging.getLogger("faststream").setLevel(logging.ERROR)
 
 
 Scope = MutableMapping[str, Any]

@@ -44,8 +44,8 @@ async def check(engine: AsyncEngine, kafka: KafkaSettings, topics: Sequence[Topi
             await asyncio.sleep(0.5)
     if problems and strict:
         raise Unfit("; ".join(problems))
-    for problem in problems:
-        log.warning("not fit for production", problem=problem)
+    if problems:
+        log.info("fit for development only", problems=len(problems), first=problems[0])
 
 
 async def database_problems(engine: AsyncEngine) -> list[str]:

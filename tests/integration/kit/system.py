@@ -212,13 +212,16 @@ class System:
 
     async def dump(self, topic: Topic) -> list[Seen]:
         """Everything in the topic from offset 0, partition by partition."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",  # seeking instead races with the first look-up of the offsets
+        )
         await consumer.start()
         try:
             places = [TopicPartition(self.prefix + topic.name, p) for p in range(topic.partitions)]
             consumer.assign(places)
             ends = await consumer.end_offsets(places)
-            await consumer.seek_to_beginning(*places)
             records: list[Seen] = []
             for place in places:
                 while await consumer.position(place) < ends[place]:
