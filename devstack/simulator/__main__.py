@@ -2,12 +2,14 @@
 
 import argparse
 import logging
+import sys
 from pathlib import Path
 
 import msgspec
 from aiohttp import web
 
 from devstack.simulator.app import build
+from devstack.simulator.ledger import LedgerInUse
 from devstack.simulator.settings import Settings, read_config
 
 
@@ -37,8 +39,16 @@ def _settings() -> Settings:
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     settings = _settings()
-    app = build(settings)
-    web.run_app(app, host=settings.host, port=settings.port, access_log=None, shutdown_timeout=2.0)
+    try:
+        web.run_app(
+            build(settings),
+            host=settings.host,
+            port=settings.port,
+            access_log=None,
+            shutdown_timeout=2.0,
+        )
+    except (OSError, LedgerInUse) as error:
+        sys.exit(f"The provider simulator cannot start: {error}")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ def build(settings: Settings) -> web.Application:
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         ledger.open()
-        gate.recount(misbehaviour)
+        gate.recount()
+        deliveries.recount()
         razorpay.start()
         await deliveries.start()
         appointments = asyncio.create_task(agenda.run())

@@ -118,6 +118,12 @@ class Deliveries:
     def policy(self, provider: str, policy: Policy) -> None:
         self._policies[provider] = policy
 
+    def recount(self) -> None:
+        """After a restart, draws go on where they were."""
+        for webhook in self.webhooks:
+            if webhook.created_at >= self._misbehaviour.set_at:
+                self._misbehaviour.remember(f"webhook {webhook.event}", webhook.identity)
+
     async def start(self) -> None:
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
 

@@ -98,7 +98,7 @@ class FaultSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     draw_by: Literal["identity", "order"] = "identity"
     webhooks: WebhookFaults = msgspec.field(default_factory=WebhookFaults)
     api: list[ApiFault] = msgspec.field(default_factory=list)
-    late_authorization: LateAuthorization | None = None
+    late_authorization: LateAuthorization | Probability | None = None
 
 
 def draw(seed: int, *identity: object) -> float:

@@ -97,11 +97,11 @@ class Gate:
         self._misbehaviour = misbehaviour
         self.calls = ledger.table(COMMON, "call", Call)
 
-    def recount(self, misbehaviour: Misbehaviour) -> None:
+    def recount(self) -> None:
         """After a restart, draws go on where they were."""
         for call in self.calls:
-            if call.at >= misbehaviour.set_at:
-                misbehaviour.remember(f"api {call.method} {call.route}", call.identity)
+            if call.at >= self._misbehaviour.set_at:
+                self._misbehaviour.remember(f"api {call.method} {call.route}", call.identity)
 
     def route(
         self, api: Api, path: str, handler: Handler

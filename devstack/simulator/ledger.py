@@ -4,6 +4,7 @@ One line is one action with everything it changed, so an action is in the file w
 """
 
 import asyncio
+import fcntl
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,10 @@ import msgspec
 from devstack.simulator.clock import Clock
 
 R = TypeVar("R", bound="Row")
+
+
+class LedgerInUse(Exception):
+    """Two processes must not write one ledger."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +133,12 @@ class Ledger:
     def open(self) -> None:
         """Rebuilds the tables from the file; a last line cut short by a crash is taken off it."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        content = self._path.read_bytes() if self._path.exists() else b""
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LedgerInUse(f"{self._path} is written by another simulator") from error
+        content = self._path.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
         decoder = msgspec.json.Decoder(Line)
         for text in whole.splitlines():
@@ -136,7 +146,6 @@ class Ledger:
             self.seq = line.seq
             for change in line.changes:
                 self._tables[change.provider, change.kind].replay(change.row)
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         os.ftruncate(self._file, len(whole))
         self._synced_seq = self.seq
 

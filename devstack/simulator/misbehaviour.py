@@ -10,6 +10,7 @@ from devstack.simulator.faults import (
     ApiEffect,
     ApiFault,
     FaultSpec,
+    LateAuthorization,
     WebhookEffect,
     draw,
     seconds,
@@ -149,6 +150,8 @@ class Misbehaviour:
         late = self.spec.late_authorization
         if late is None:
             return None
+        if not isinstance(late, LateAuthorization):
+            late = LateAuthorization(probability=late)
         drawn_for = self._drawn_for("payment", identity)
         drawn = self._draw(drawn_for, "late")
         if drawn >= late.probability:

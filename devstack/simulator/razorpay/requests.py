@@ -53,7 +53,7 @@ def json_object(body: bytes) -> Body:
         return {}
     try:
         decoded = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ApiError("The request body is not valid JSON.") from error
     if not isinstance(decoded, dict):
         raise ApiError("The request body must be a JSON object.")

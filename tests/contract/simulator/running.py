@@ -28,14 +28,15 @@ FIRST_PORT = 19700
 
 T = TypeVar("T")
 Json = dict[str, Any]
-# Test processes beside each other begin at different places of the hundred.
-_ports = itertools.cycle(range(FIRST_PORT, FIRST_PORT + 100))
-for _ in range(12 * (os.getpid() % 8)):
-    next(_ports)
+PORTS_PER_WORKER = 12
+# Test processes beside each other (gw0, gw1, …) keep to their own ports.
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+_first = FIRST_PORT + _worker * PORTS_PER_WORKER
+_ports = itertools.cycle(range(_first, _first + PORTS_PER_WORKER))
 
 
 def free_port() -> int:
-    """A port that nothing listens on; each test process starts its search elsewhere."""
+    """A port that nothing listens on, from the hundred that these tests keep to."""
     for port in _ports:
         with closing(socket.socket()) as probe:
             if probe.connect_ex(("127.0.0.1", port)) != 0:
@@ -168,22 +169,22 @@ class Simulator:
         }
         self._config.write_text(json.dumps({"razorpay": settings}))
 
+    @property
+    def command(self) -> list[str]:
+        return [
+            sys.executable,
+            "-m",
+            "devstack.simulator",
+            *("--host", "127.0.0.1"),
+            *("--port", str(self.port)),
+            *("--data-dir", str(self.data_dir)),
+            *("--time-scale", str(self._time_scale)),
+            *("--seed", str(self._seed)),
+            *("--config", str(self._config)),
+        ]
+
     def start(self) -> None:
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "devstack.simulator",
-                *("--host", "127.0.0.1"),
-                *("--port", str(self.port)),
-                *("--data-dir", str(self.data_dir)),
-                *("--time-scale", str(self._time_scale)),
-                *("--seed", str(self._seed)),
-                *("--config", str(self._config)),
-            ],
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-        )
+        self._process = subprocess.Popen(self.command, cwd=ROOT, stdout=subprocess.DEVNULL)
         eventually(self._healthy, 20)
 
     def _healthy(self) -> bool:

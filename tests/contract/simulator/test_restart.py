@@ -1,6 +1,7 @@
 """kill -9 at any time: what was answered stands, what was due still happens."""
 
 import json
+import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -10,7 +11,14 @@ import pytest
 import razorpay
 import requests
 
-from tests.contract.simulator.running import Json, Receiver, Simulator, eventually
+from tests.contract.simulator.running import (
+    ROOT,
+    Json,
+    Receiver,
+    Simulator,
+    eventually,
+    free_port,
+)
 
 Started = tuple[Simulator, Receiver]
 
@@ -52,7 +60,10 @@ def test_every_answered_order_survives_kill_9_under_load(shop: Started) -> None:
     def create_many(worker: int) -> None:
         sdk = simulator.client()
         with sdk.session, suppress(requests.RequestException):
-            answered.extend(_create(sdk, f"w{worker}-{number}")["id"] for number in count())
+            numbers = count()
+            while True:
+                order = _create(sdk, f"w{worker}-{next(numbers)}")
+                answered.append(order["id"])
 
     with ThreadPoolExecutor(4) as pool:
         workers = [pool.submit(create_many, worker) for worker in range(4)]
@@ -123,3 +134,17 @@ def test_refund_key_still_stands_for_its_refund_after_kill_9(shop: Started) -> N
     simulator.kill()
     simulator.start()
     assert sdk.payment.refund(payment_id, {"amount": 100}, headers=dict(headers)) == first
+
+
+def test_second_simulator_on_one_ledger_is_refused(shop: Started) -> None:
+    simulator, _ = shop
+    second = subprocess.run(
+        [*simulator.command, "--port", str(free_port())],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert "is written by another simulator" in second.stderr.splitlines()[-1]
