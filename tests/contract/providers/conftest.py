@@ -77,18 +77,18 @@ def answering() -> Iterator[Answers]:
             head = b""
             while (line := self.rfile.readline()) not in (b"\r\n", b""):
                 head += line
-            answers.requests.append(head)
-            if answers.holding:
-                answers.hold.wait(10)
-            self.wfile.write(answers.say)
+            told.requests.append(head)
+            if told.holding:
+                told.hold.wait(10)
+            self.wfile.write(told.say)
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
-        answers = Answers(f"http://127.0.0.1:{server.server_address[1]}")
+        told = Answers(f"http://127.0.0.1:{server.server_address[1]}")
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
-        yield answers
-        answers.hold.set()
+        yield told
+        told.hold.set()
         server.shutdown()
         thread.join()
 
