@@ -20,7 +20,7 @@ RESTORED_AT_ONCE = 10_000
 
 _snapshot = msgspec.json.Decoder(PaymentSnapshot)
 
-_SNAPSHOT = text("SELECT snapshot FROM payments WHERE order_id = :id")
+_SNAPSHOT = text("SELECT CAST(snapshot AS text) FROM payments WHERE order_id = :id")
 
 _HISTORY = text("""
     SELECT version, event, status, detail, at FROM payment_history WHERE order_id = :id
@@ -29,7 +29,8 @@ _HISTORY = text("""
 _HORIZON = text("SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)")
 
 _CHANGED = text("""
-    SELECT order_id, snapshot, CAST(CAST(changed_by AS text) AS bigint) AS changed_by FROM payments
+    SELECT order_id, CAST(snapshot AS text) AS snapshot,
+           CAST(CAST(changed_by AS text) AS bigint) AS changed_by FROM payments
     WHERE (changed_by, order_id) > (CAST(CAST(:after AS text) AS xid8), :order_id)
       AND changed_by < CAST(CAST(:horizon AS text) AS xid8) AND updated_at >= :since
     ORDER BY changed_by, order_id LIMIT :limit""")
