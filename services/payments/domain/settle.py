@@ -48,11 +48,12 @@ def settle(
     if (before.status, status) not in ALLOWED and before.status != status:
         raise AssertionError(f"{before.order_id}: {before.status} → {status} is not in the table")
     happened = tuple(_happened(before, after, created=created))
+    after = replace(after, version=before.version + len(happened))
     after, given = _answered(after, now)
     answers += given
     if after == before:
         return Decision(before, tasks=tasks, answers=answers)
-    after = replace(after, version=before.version + len(happened), updated_at=now)
+    after = replace(after, updated_at=now)
     return Decision(
         after,
         events=_said(after, before.version, happened, now) if happened else (),

@@ -191,7 +191,8 @@ def test_a_verify_is_answered_by_the_read_that_it_asked_for() -> None:
     story = verified(Story().awaiting_buyer(), Asker("buyer"))
     assert "buyer" not in {a.correlation_id for a in story.answers}
     looked(story, charge("captured"), verify=1)
-    assert msgspec.json.decode(story.answers[-1].answer)["status"] == "paid"
+    answer = msgspec.json.decode(story.answers[-1].answer)
+    assert (answer["status"], answer["version"]) == ("paid", story.payment.version)
 
 
 def test_a_webhook_that_comes_first_answers_the_waiting_verify() -> None:
