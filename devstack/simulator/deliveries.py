@@ -125,7 +125,10 @@ class Deliveries:
                 self._misbehaviour.remember(f"webhook {webhook.event}", webhook.identity)
 
     async def start(self) -> None:
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        # A connection for each try: a kept one may be closed by the receiver just as it is used,
+        # and the try would count as failed.
+        connector = aiohttp.TCPConnector(limit=0, force_close=True)
+        self._session = aiohttp.ClientSession(connector=connector)
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -137,8 +140,7 @@ class Deliveries:
     def send(self, entry: Entry, letter: Letter, *, plain: bool = False) -> None:
         """Puts a webhook on its way, with the faults that were asked for unless `plain`."""
         now = self._clock.now()
-        endpoint = self.endpoints.get(letter.provider)
-        disabled = endpoint is not None and endpoint.disabled_at is not None
+        disabled = self._disabled(letter.provider)
         plan = WebhookPlan()
         if not plain and not disabled:
             plan = self._misbehaviour.for_webhook(entry, letter.event, letter.identity, letter.subject)
@@ -185,6 +187,11 @@ class Deliveries:
 
     def _on_due(self, webhook_id: str) -> None:
         delivery = self.deliveries[webhook_id]
+        if self._disabled(self.webhooks[webhook_id].provider):
+            with self._ledger.entry("endpoint is disabled") as entry:
+                stopped = msgspec.structs.replace(delivery, state="endpoint_disabled", due_at=None)
+                entry.put(self.deliveries, stopped)
+            return
         if delivery.tries or not delivery.in_lane:
             self._spawn(webhook_id)
             return
@@ -198,9 +205,11 @@ class Deliveries:
 
     async def _serve_lane(self, subject: str) -> None:
         lane = self._lanes[subject]
-        while lane:
-            await self._attempt(lane.popleft())
-        del self._lanes[subject]
+        try:
+            while lane:
+                await self._attempt(lane.popleft())
+        finally:
+            del self._lanes[subject]
 
     def _spawn(self, webhook_id: str) -> None:
         self._start(self._attempt(webhook_id))
@@ -273,6 +282,10 @@ class Deliveries:
             entry.put(self.deliveries, after)
             if given_up:
                 self._disable(entry, webhook.provider)
+
+    def _disabled(self, provider: str) -> bool:
+        endpoint = self.endpoints.get(provider)
+        return endpoint is not None and endpoint.disabled_at is not None
 
     def _disable(self, entry: Entry, provider: str) -> None:
         """A day of failures: the provider stops sending until a person enables it again."""

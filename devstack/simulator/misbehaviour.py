@@ -1,6 +1,7 @@
 """Decides for each call and each webhook what goes wrong, and keeps the proof of it."""
 
 from collections import Counter
+from fnmatch import fnmatchcase
 from typing import Literal
 
 import msgspec
@@ -120,14 +121,14 @@ class Misbehaviour:
         plan = WebhookPlan()
         drawn_for = self._drawn_for(f"webhook {event}", identity)
         for upcoming in faults.next:
-            if upcoming.times > 0 and _like(event, upcoming.event):
+            if upcoming.times > 0 and fnmatchcase(event, upcoming.event):
                 upcoming.times -= 1
                 self._keep_spec(entry)
                 delay_s = seconds(upcoming.delay_s, self._draw(drawn_for, "delay_s"))
                 _strike(plan, upcoming.do, delay_s, upcoming.copies)
                 self._bite(entry, "webhook", upcoming.do, drawn_for, subject, None)
                 return plan
-        if not _like(event, faults.events):
+        if not fnmatchcase(event, faults.events):
             return plan
         delay_s = seconds(faults.delay_s, self._draw(drawn_for, "delay_s"))
         chances: list[tuple[WebhookEffect, float, float]] = [
@@ -232,10 +233,6 @@ class Misbehaviour:
             drawn=drawn,
         )
         entry.put(self.bites, bite)
-
-
-def _like(event: str, pattern: str) -> bool:
-    return pattern in ("*", event)
 
 
 def _strike(plan: WebhookPlan, effect: WebhookEffect, delay_s: float, copies: int) -> None:

@@ -1,5 +1,7 @@
 """Misbehaviour on request: each fault bites, leaves its proof, and repeats from its seed."""
 
+import json
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,7 +10,7 @@ import razorpay
 import requests
 from razorpay.errors import BadRequestError, ServerError
 
-from tests.contract.simulator.running import Json, Receiver, Simulator, eventually
+from tests.contract.simulator.running import ROOT, Json, Receiver, Simulator, eventually
 
 NewOrder = Callable[..., Json]
 Started = tuple[Simulator, Receiver]
@@ -204,3 +206,13 @@ def test_wrong_faults_are_refused(simulator: Simulator) -> None:
     answer = simulator.http.put(f"{simulator.base}/_sim/faults", json={"webhook": {}})
     assert answer.status_code == 400
     assert "webhook" in answer.json()["error"]
+
+
+def test_documented_example_is_accepted(simulator: Simulator) -> None:
+    page = (ROOT / "docs" / "simulator.md").read_text()
+    [example] = re.findall(r"```json\n(\{\"seed\".*?)```", page, re.DOTALL)
+    simulator.faults(**json.loads(example))
+    shown = simulator.control("GET", "/faults")
+    assert shown["webhooks"]["next"] == [
+        {"do": "drop", "event": "order.paid", "times": 1, "delay_s": 0.0, "copies": 2}
+    ]
