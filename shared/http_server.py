@@ -1,29 +1,44 @@
 """uvicorn inside our own event loop, with the deadlines and limits it lacks.
 
-Measured: uvicorn alone keeps slow headers and idle connections open for more than 75 s. Here a request
-line with headers must arrive within HEADERS_S and at most HEADER_BYTES_MAX. Body deadlines belong to the
-application, which knows what each route may take (`read_body`).
+Measured: uvicorn alone keeps slow headers, slow bodies and idle connections open for more than 75 s. Here
+every part of a request has a deadline and a size, and whoever does not read our answer is cut off. What
+a route may take is the application's to say (`read_body`); these are the outer bounds.
 """
 
 import asyncio
 import contextlib
+import json
+import logging
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from typing import Any
+from typing import Any, Literal, cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from shared.errors import Malformed, PaystreamError
 
 HEADERS_S = 10.0  # "stalled input is closed within 15 s", with room to spare
-BODY_S = 10.0
+BODY_S = 10.0  # for the application's own answer to a slow body
+MESSAGE_S = 12.0  # from the headers to the last byte, whatever the application does
+WRITE_S = 15.0  # a client that takes nothing of our answer for this long is gone
+LINGER_S = 1.0  # after a refusal we read on a moment, so that the client can read the answer
 HEADER_BYTES_MAX = 32_768
+HEADERS_MAX = 100
 URL_BYTES_MAX = 8_192
+MESSAGE_BYTES_MAX = 8_000_000  # what is read and thrown away after an early answer; past it we hang up
 KEEP_ALIVE_S = 65  # longer than a proxy's own idle time-out, so that the proxy closes first
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 AsgiApp = Callable[[MutableMapping[str, Any], Receive, Callable[[Message], Awaitable[None]]], Awaitable[None]]
+
+# Status: (reason phrase, problem code, title, may be repeated)
+_REFUSALS: dict[int, tuple[str, str, str, bool]] = {
+    400: ("Bad Request", "malformed-http", "The request is not valid HTTP", False),
+    408: ("Request Timeout", "request-timeout", "The request did not arrive in time", True),
+    414: ("URI Too Long", "uri-too-long", "The address is too long", False),
+    431: ("Request Header Fields Too Large", "headers-too-large", "The headers are too large", False),
+}
 
 
 class BodyTooLarge(PaystreamError):
@@ -35,43 +50,92 @@ class BodyTooSlow(PaystreamError):
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """HTTP/1.1 that closes stalled, oversized and unreadable requests with an answer."""
+    """HTTP/1.1 that answers stalled, oversized and unreadable requests with a problem, and hangs up."""
 
+    _awaits: Literal["request", "headers", "body", "nothing"] = "request"
     _deadline: asyncio.TimerHandle | None = None
-    _header_bytes = 0
-    _in_headers = True
+    _write_deadline: asyncio.TimerHandle | None = None
+    _received = 0  # bytes of the current headers, or of the current body
+    _lines = 0
+    _tail = b""  # the last bytes of unfinished headers: their end may be cut in two
+
+    # --- connection ---------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._arm()
+        self._arm(HEADERS_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
+        self.resume_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._in_headers:
-            self._header_bytes += len(data)
-            if self._deadline is None:
-                self._arm()
-            line, _, _ = data.partition(b"\r\n")
-            if self._header_bytes == len(data) and len(line) > URL_BYTES_MAX:
-                return self._refuse(b"414 URI Too Long")
-            if self._header_bytes > HEADER_BYTES_MAX and b"\r\n\r\n" not in data[:HEADER_BYTES_MAX]:
-                return self._refuse(b"431 Request Header Fields Too Large")
-        super().data_received(data)
+        if self._awaits == "request":
+            self._awaits = "headers"
+            self._arm(HEADERS_S)
+        match self._awaits:
+            case "headers":
+                if (status := self._headers_problem(data)) is not None:
+                    self._refuse(status)
+                    return
+            case "body" | "nothing":
+                self._received += len(data)
+                if self._received > MESSAGE_BYTES_MAX:
+                    self.transport.abort()
+                    return
+        if self._awaits != "nothing":
+            super().data_received(data)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._write_deadline = self.loop.call_later(WRITE_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        if self._write_deadline is not None:
+            self._write_deadline.cancel()
+            self._write_deadline = None
+        super().resume_writing()
+
+    # --- the parser's callbacks ---------------------------------------------------------------------------
 
     def on_headers_complete(self) -> None:
-        self._disarm()
-        self._in_headers, self._header_bytes = False, 0
         super().on_headers_complete()
+        self._begin("body")
+        self._arm(MESSAGE_S)
 
     def on_message_complete(self) -> None:
-        self._in_headers = True
+        self._begin("request")
+        self._disarm()
         super().on_message_complete()
 
-    def _arm(self) -> None:
-        self._deadline = asyncio.get_running_loop().call_later(HEADERS_S, self._stalled)
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the parser's words may repeat the input
+        self._refuse(400)
+
+    # --- limits -------------------------------------------------------------------------------------------
+
+    def _begin(self, part: Literal["request", "body", "nothing"]) -> None:
+        self._awaits = part
+        self._received, self._lines, self._tail = 0, 0, b""
+
+    def _headers_problem(self, data: bytes) -> int | None:
+        """Counts what of `data` belongs to the headers; the status that refuses it when it is too much."""
+        joined = self._tail + data
+        end = joined.find(b"\r\n\r\n")
+        length = len(data) if end < 0 else max(0, end - len(self._tail))
+        self._tail = joined[-3:] if end < 0 else b""
+        first_line = data.find(b"\n", 0, length)
+        line_length = self._received + (length if first_line < 0 else first_line)
+        if self._lines == 0 and line_length > URL_BYTES_MAX:
+            return 414
+        self._received += length
+        self._lines += data.count(b"\n", 0, length)
+        too_much = self._received > HEADER_BYTES_MAX or self._lines > HEADERS_MAX
+        return 431 if too_much else None
+
+    def _arm(self, seconds: float) -> None:
+        self._disarm()
+        self._deadline = self.loop.call_later(seconds, self._stalled)
 
     def _disarm(self) -> None:
         if self._deadline is not None:
@@ -79,19 +143,39 @@ class GuardedProtocol(HttpToolsProtocol):
             self._deadline = None
 
     def _stalled(self) -> None:
-        self._deadline = None
-        if self._in_headers and self._header_bytes:
-            self._refuse(b"408 Request Timeout")
-        elif self._in_headers and self.cycle is None:
+        if self._awaits == "request":  # a connection on which nothing was ever asked
             self.transport.close()
+        else:
+            self._refuse(408)
 
-    def _refuse(self, status: bytes) -> None:
-        self._disarm()
-        if not self.transport.is_closing():
-            self.transport.write(
-                b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-            )
+    def _refuse(self, status: int) -> None:
+        """Answers, unless another answer is under way; reads on a moment without listening; hangs up."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
+        answered = cycle is None or cycle.response_complete
+        if cycle is not None and not answered:
+            cycle.disconnected = True  # whatever the application says now has no one to hear it
+            cycle.message_event.set()
+        begun = bool(self.pipeline) or (cycle is not None and cycle.response_started and not answered)
+        late = self._awaits == "body" and answered  # its request has had its answer already
+        if begun or late or self.transport.is_closing():
             self.transport.close()
+            return
+        self._begin("nothing")
+        self._disarm()
+        self.transport.write(_refusal(status))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._deadline = self.loop.call_later(LINGER_S, self.transport.close)
+
+
+def _refusal(status: int) -> bytes:
+    phrase, code, title, retryable = _REFUSALS[status]
+    problem = {"type": f"urn:paystream:problem:{code}", "title": title, "status": status, "code": code}
+    body = json.dumps({**problem, "retryable": retryable})
+    return (
+        f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/problem+json\r\n"
+        f"content-length: {len(body)}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n{body}"
+    ).encode()
 
 
 class Server(uvicorn.Server):
@@ -104,9 +188,10 @@ class Server(uvicorn.Server):
 
 def new_server(app: AsgiApp, host: str, port: int) -> Server:
     """Listens on one address; no access log, no server header, no trust in X-Forwarded-For."""
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a stranger's bad requests are not our news
     return Server(
         uvicorn.Config(
-            app,  # type: ignore[arg-type]
+            app,
             host=host,
             port=port,
             http=GuardedProtocol,

@@ -9,7 +9,7 @@ import structlog
 
 from services.gateway.http import Header, Message, Receive, Scope, Send, answer_problem, respond
 from services.gateway.webhooks import PATH as WEBHOOK_PATH
-from shared.errors import Malformed, PaystreamError, Rejected
+from shared.errors import Malformed, NotFound, PaystreamError, Rejected
 from shared.http_server import AsgiApp, read_body
 
 log = structlog.get_logger()
@@ -59,6 +59,8 @@ class Edge:
     async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         _check_host(scope, self._hosts)
         path: str = scope["path"]
+        if "//" in path:
+            raise NotFound("not-found")  # one address for one thing: Litestar would fold the slashes
         if path == WEBHOOK_PATH or path.startswith(WEBHOOK_PATH + "/"):
             await self._webhooks(scope, receive, answer.send)
             return
