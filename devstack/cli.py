@@ -78,7 +78,9 @@ def demo(
 ) -> None:
     """Play a scripted day on a fresh stack, check every book, stop. The exit code tells."""
     run = importlib.import_module("devstack.demo").run
-    options = Options(data_dir, port_base, Parts.EVERYTHING, kafka_nodes, seed=seed, respawn=True)
+    options = Options(
+        data_dir, port_base, Parts.EVERYTHING, kafka_nodes, time_scale=60, seed=seed, respawn=True
+    )
     with _one_clear_line(), _running(options, fresh=True) as stack:
         kept = run(stack)
     raise typer.Exit(0 if kept else 1)
