@@ -1,0 +1,1 @@
+"""Measures the system on this machine, beside a plain peer and the machine's own limits."""
