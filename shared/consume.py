@@ -122,7 +122,7 @@ class Loop(Generic[S]):
 
     def decoded(self, records: Sequence[Record]) -> tuple[list[Incoming], list[Parking]]:
         """(messages to apply, records to park); unknown events and tombstones are skipped and counted."""
-        batch: dict[str, Incoming] = {}
+        batch: list[Incoming] = []
         parkings: list[Parking] = []
         for record in records:
             try:
@@ -132,14 +132,9 @@ class Loop(Generic[S]):
                 continue
             if incoming is None:
                 MESSAGES.labels(self.name, "skipped").inc()
-                continue
-            first = batch.setdefault(incoming.id, incoming)
-            if first.fingerprint != incoming.fingerprint:
-                reason = f"security: id {incoming.id} came with two bodies"
-                parkings.append(Parking(record, reason, fingerprint=incoming.fingerprint, security=True))
-            elif first is not incoming:
-                MESSAGES.labels(self.name, "repeated").inc()
-        return list(batch.values()), parkings
+            else:
+                batch.append(incoming)
+        return batch, parkings
 
     def _decode(self, record: Record) -> Incoming | None:
         if record.value is None:

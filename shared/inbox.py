@@ -71,11 +71,10 @@ _CLAIM = text("""
     ON CONFLICT DO NOTHING RETURNING message_id, current_setting('transaction_isolation') AS isolation""")
 
 _OTHER_BODY = text("""
-    SELECT i.message_id FROM inbox i
+    SELECT new.id, new.fingerprint FROM inbox i
     JOIN unnest(CAST(:ids AS text[]), CAST(:fingerprints AS bytea[])) AS new (id, fingerprint)
       ON i.message_id = new.id AND i.fingerprint <> new.fingerprint
     WHERE i.consumer = :consumer AND i.fingerprint <> ''""")
-
 
 _PARK = text("""
     INSERT INTO inbox (consumer, message_id, outcome, fingerprint, topic, partition, record_offset,
@@ -97,22 +96,29 @@ async def claim(
 
     Claimed in sorted id order, so that two owners of the same ids cannot deadlock. Raises WrongIsolation.
     """
-    if not batch:
+    first: dict[str, Incoming] = {}
+    for incoming in batch:
+        first.setdefault(incoming.id, incoming)
+    if not first:
         return [], []
-    ordered = sorted(batch, key=lambda i: i.id)
-    parameters = {
-        "consumer": consumer,
-        "ids": [i.id for i in ordered],
-        "fingerprints": [i.fingerprint for i in ordered],
-    }
-    rows = (await connection.execute(_CLAIM, parameters)).all()
+    rows = (await connection.execute(_CLAIM, _named(consumer, [first[id_] for id_ in sorted(first)]))).all()
     if rows and rows[0].isolation != "read committed":
         raise WrongIsolation(f"{consumer}: the transaction is {rows[0].isolation}, not read committed")
     if len(rows) == len(batch):
         return list(batch), []
     claimed = {row.message_id for row in rows}
-    other = set((await connection.execute(_OTHER_BODY, parameters)).scalars())
-    return [i for i in batch if i.id in claimed], [i for i in batch if i.id in other]
+    rest = [i for i in batch if i.id not in claimed or first[i.id] is not i]
+    other = {(r.id, r.fingerprint) for r in await connection.execute(_OTHER_BODY, _named(consumer, rest))}
+    fresh = [i for i in first.values() if i.id in claimed]
+    return fresh, [i for i in rest if (i.id, i.fingerprint) in other]
+
+
+def _named(consumer: str, batch: Sequence[Incoming]) -> dict[str, object]:
+    return {
+        "consumer": consumer,
+        "ids": [i.id for i in batch],
+        "fingerprints": [i.fingerprint for i in batch],
+    }
 
 
 async def mark_ignored(connection: AsyncConnection, consumer: str, ids: Sequence[str]) -> None:
