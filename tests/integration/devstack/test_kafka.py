@@ -97,6 +97,7 @@ def test_storage_of_one_node_is_not_taken_for_three(broker: Kafka) -> None:
     assert broker.nodes[0].alive
 
 
+@pytest.mark.timeout(400)  # three brokers on a machine that does other things too
 async def test_three_nodes_go_on_when_one_is_killed(tmp_path: Path) -> None:
     numbers = free_ports(6)
     kafka = Kafka(tmp_path / "kafka", list(zip(numbers[::2], numbers[1::2], strict=True)), tmp_path)

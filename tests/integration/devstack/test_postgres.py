@@ -30,7 +30,7 @@ async def write_until_cut(url: str) -> int:
         while True:
             await connection.execute("INSERT INTO acknowledged VALUES ($1)", acknowledged + 1)
             acknowledged += 1
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
         return acknowledged
     finally:
         connection.terminate()
