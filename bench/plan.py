@@ -20,6 +20,7 @@ from bench.webhooks import Target
 from bench.workload import order_id
 from devstack.ports import HOST
 from devstack.stack import Stack
+from shared.kafka import PAYMENTS_EVENTS
 
 PROVIDER_S = 0.05  # what the provider takes for each create-order
 PEER_WORKERS = 2  # one for each core: what is usual, and its best here
@@ -151,8 +152,9 @@ async def _paystream(stack: Stack) -> AsyncIterator[Target]:
 
 
 def _subscriber(stack: Stack, out: Path) -> list[str]:
-    topic = stack.options.topic_prefix + "payments.events"
-    return [sys.executable, "-m", "bench.subscriber", stack.wiring.bootstrap, topic, str(out)]
+    topic, partitions = stack.options.topic_prefix + PAYMENTS_EVENTS.name, str(PAYMENTS_EVENTS.partitions)
+    listen = [sys.executable, "-m", "bench.subscriber", stack.wiring.bootstrap]
+    return [*listen, topic, partitions, str(out)]
 
 
 def _pids(stack: Stack, *names: str) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """A subscriber of `payments.events`, a process of its own: which orders were paid, and when it heard.
 
-`python -m bench.subscriber BOOTSTRAP TOPIC OUT` prints `ready`, answers each line `count` with the number
-of distinct orders so far, and ends at the line `stop` with one line of JSON.
+`python -m bench.subscriber BOOTSTRAP TOPIC PARTITIONS OUT` prints `ready`, answers each line `count` with
+the number of distinct orders so far, and ends at the line `stop` with one line of JSON.
 """
 
 import asyncio
@@ -51,11 +51,11 @@ def keep(seen: dict[int, float], out: Path) -> None:
     out.write_bytes(array("q", seen).tobytes() + array("d", seen.values()).tobytes())
 
 
-async def main(bootstrap: str, topic: str, out: str) -> None:
+async def main(bootstrap: str, topic: str, count: str, out: str) -> None:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, group_id=None)
     await consumer.start()
     try:
-        partitions = [TopicPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic) or ())]
+        partitions = [TopicPartition(topic, p) for p in range(int(count))]
         consumer.assign(partitions)
         await consumer.seek_to_end(*partitions)
         for partition in partitions:
@@ -79,4 +79,4 @@ async def main(bootstrap: str, topic: str, out: str) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(*sys.argv[1:4]))
+    uvloop.run(main(*sys.argv[1:5]))
