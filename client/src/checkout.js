@@ -47,6 +47,8 @@ export { Problem };
 
 /** @type {Record<string, typeof openRazorpay>} */
 const PROVIDERS = { razorpay: openRazorpay };
+/** A window that just took the payment shows its own success for about a second. */
+const WINDOW_GRACE_MS = 3_000;
 const IN_APP_BROWSER = /FBAN|FBAV|Instagram|Line\/|; wv\)/;
 
 export class Checkout {
@@ -141,6 +143,7 @@ export class Checkout {
 
   /** @param {Record<string, string>} proof */
   async #confirm(proof) {
+    if (moneyTaken(this.#state.payment)) return this.#set({ step: "idle" }); // the webhook was first
     const { orderId } = this.#config;
     rememberProof(orderId, proof);
     this.#set({ step: "confirming", hint: null, markBefore: mark(this.#state.payment) });
@@ -175,8 +178,10 @@ export class Checkout {
   #hear(incoming) {
     const payment = later(this.#state.payment, incoming);
     this.#set({ payment });
-    // The window is of no use any more: paid already (another tab, a webhook first), or closed.
-    if (this.#window && (moneyTaken(payment) || closedForGood(payment))) this.#window.close();
+    const open = this.#window;
+    if (open && closedForGood(payment)) open.close();
+    // Paid already: by this very window, which is about to say so, or elsewhere, and then it must go.
+    if (open && moneyTaken(payment)) setTimeout(() => open.close(), WINDOW_GRACE_MS);
   }
 
   /**

@@ -31,8 +31,8 @@ export function viewOf(state) {
   if (payment && closedForGood(payment)) return closed(payment);
   if (step === "loading" || step === "opening") return busy(step, state);
   if (step === "open") return screen("open", "busy");
+  if (payment?.status === "processing") return processing(payment, state);
   if (step === "confirming") return busy("confirming", state);
-  if (payment?.status === "processing") return processing(payment);
   if (step === "following" && mark(payment) === state.markBefore) return following(state);
   return payable(state);
 }
@@ -59,10 +59,10 @@ function following({ hint }) {
   return { ...screen("processing", "busy"), ...words };
 }
 
-/** @param {import("./gateway.js").Payment} payment @returns {View} */
-function processing(payment) {
+/** @param {import("./gateway.js").Payment} payment @param {CheckoutState} state @returns {View} */
+function processing(payment, state) {
   const named = payment.detail === "authorized" || payment.detail === "unknown" ? payment.detail : "processing";
-  return { ...screen(named, "busy"), screen: "processing" };
+  return { ...busy(named, state), screen: "processing" };
 }
 
 /** @param {import("./gateway.js").Payment} payment @returns {View} */

@@ -1,8 +1,6 @@
 """A person in front of the demo shop: what they do, what they see, and what their browser complains of."""
 
-import asyncio
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,13 +86,16 @@ class Buyer:
         buyer = cls(await context.new_page(), site)
         context.on("console", buyer._hear)
         context.on("weberror", lambda error: buyer.complaints.append(f"script error: {error.error}"))
-        context.on("request", buyer.requests.append)
+        context.on("request", buyer._note)
         return buyer
 
     def _hear(self, message: ConsoleMessage) -> None:
         text = f"{message.text} {message.location.get('url', '')}"
         if message.type == "error" and not any(re.search(each, text) for each in self.foreseen):
             self.complaints.append(text)
+
+    def _note(self, request: Request) -> None:
+        self.requests.append(request)
 
     def foresee(self, pattern: str) -> None:
         """This console error belongs to the test: browsers report every failed request."""
@@ -147,12 +148,6 @@ class Buyer:
 
     async def sees_heading(self, text: str) -> None:
         await expect(self.page.locator("h1")).to_have_text(text, timeout=WITHIN_MS)
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        """Waits for something that happens outside the page."""
-        async with asyncio.timeout(WITHIN_MS / 1000):
-            while not holds():
-                await self.page.wait_for_timeout(20)
 
     async def screens(self) -> list[str]:
         """Every screen of the checkout so far, in order."""
