@@ -43,9 +43,9 @@ def states() -> str:
     lines = [
         "# Statuses of a payment",
         "",
-        "Generated from `services/payments/domain/status.py` by `python -m docs.generate`. The database's",
-        "CHECK and the property tests come from the same table. Refund statuses have their place; their rules",
-        "come with refunds.",
+        "Generated from `services/payments/domain/status.py` by `python -m docs.generate`. The",
+        "database's CHECK and the property tests come from the same table. Refund statuses have their place;",
+        "their rules come with refunds.",
         "",
         "| from | to | when |",
         "|---|---|---|",
@@ -82,8 +82,9 @@ def messages() -> str:
         *(f"| `{t.name}` | {t.owner} | {t.partitions} | {_kept(t.config)} |" for t in TOPICS.values()),
     ]
     for message in published():
-        kinds = {Command: "command", Event: "event", Message: "reply"}
-        kind = next(name for base, name in kinds.items() if issubclass(message, base))
+        kind = (
+            "command" if issubclass(message, Command) else "reply" if message is payments.Reply else "event"
+        )
         summary = (message.__doc__ or "").strip().replace("\n\n", "\n").replace("\n    ", " ")
         lines += ["", f"## `{message.TYPE}` ({kind})", "", summary, "", "| field | type |", "|---|---|"]
         fields = msgspec.structs.fields(message)
