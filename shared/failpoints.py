@@ -1,4 +1,4 @@
-"""Named places where a test may make the process die, so that every crash point has a test.
+"""Named places where a test may make the process die or freeze, so that every such point has a test.
 
 Off unless the `failpoint` setting names one, and refused in production mode.
 """
@@ -12,24 +12,32 @@ class _Armed:
 
     target: str | None = None
     countdown = 0
+    signal = signal.SIGKILL
+
+
+_SIGNALS = {"exit": signal.SIGKILL, "freeze": signal.SIGSTOP}
 
 
 def arm(setting: str) -> None:
-    """Arms `name:exit@n`: SIGKILL to this process at the n-th pass of `name`. Empty: nothing is armed."""
+    """Arms `name:exit@n` or `name:freeze@n`: the signal to this process at the n-th pass of `name`.
+
+    Empty: nothing is armed.
+    """
     if not setting:
         return
     name, _, action = setting.partition(":")
     kind, _, count = action.partition("@")
-    if kind != "exit" or not name:
-        raise ValueError(f"FAILPOINT {setting!r} is not of the form name:exit@n")
-    _Armed.target, _Armed.countdown = name, int(count or 1)
+    if kind not in _SIGNALS or not name:
+        raise ValueError(f"FAILPOINT {setting!r} is not of the form name:exit@n or name:freeze@n")
+    _Armed.target, _Armed.countdown, _Armed.signal = name, int(count or 1), _SIGNALS[kind]
 
 
 def passing(name: str) -> None:
-    """Called at the place of that name; dies there when it is armed and due."""
+    """Called at the place of that name; dies or freezes there when it is armed and due."""
     if name != _Armed.target:
         return
     _Armed.countdown -= 1
     if _Armed.countdown <= 0:
-        os.write(2, f"failpoint {name}: killing this process\n".encode())
-        os.kill(os.getpid(), signal.SIGKILL)
+        _Armed.target = None
+        os.write(2, f"failpoint {name}: {_Armed.signal.name} to this process\n".encode())
+        os.kill(os.getpid(), _Armed.signal)

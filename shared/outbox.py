@@ -166,6 +166,7 @@ class Relay:
         rows = await self._read()
         if not rows or not self._lease.held:
             return 0
+        passing("relay.before_publish")
         await self._publish(rows)
         passing("relay.after_publish")
         await self._delete([r.position for r in rows])

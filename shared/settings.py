@@ -72,7 +72,7 @@ class ServiceSettings(BaseSettings):
     database: DatabaseSettings
     ops: HttpSettings
     log: LogSettings = LogSettings()
-    failpoint: str = ""  # `name:exit@n`: die at the n-th pass; for tests only
+    failpoint: str = ""  # `name:exit@n`, `name:freeze@n`: at the n-th pass; for tests only
 
     def secrets(self) -> dict[str, SecretStr]:
         """The secrets that production mode checks, by setting name."""
