@@ -5,13 +5,14 @@ SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
 PORT_BASE ?= 8700
-DATA_DIR ?= .data
-STACK := --port-base $(PORT_BASE) --data-dir $(DATA_DIR)
+DATA_DIR ?=
+STACK := --port-base $(PORT_BASE) $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 PYTEST ?=
+LOCK := --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11
 CODE := $(wildcard services shared devstack tests bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check format bench soak mutants clean
+.PHONY: help setup demo up down test check format lock bench soak mutants clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -39,6 +40,10 @@ format: setup ## format and mend what can be mended
 	@$(PY) -m ruff format $(CODE)
 	@$(PY) -m ruff check --fix $(CODE)
 
+lock: ## resolve pyproject.toml anew (for whoever changes a dependency; needs uv)
+	uv pip compile $(LOCK) --extra devstack --extra dev -o requirements.lock pyproject.toml
+	uv pip compile $(LOCK) -c requirements.lock -o requirements-services.lock pyproject.toml
+
 bench: setup ## what it does per second, beside a plain peer
 	@$(PY) -m bench
 
@@ -48,6 +53,10 @@ soak: setup ## the same tests with larger counts
 mutants: setup ## seeded bugs, each of which a test must catch
 	@$(PY) -m tests.mutants
 
-clean: ## stop this folder's stack, remove its data and the environment
-	@if [ -x $(PY) ] && [ -d $(DATA_DIR) ]; then $(PY) -m devstack down $(STACK); fi
-	rm -rf $(DATA_DIR) $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+down: setup ## stop what `make up` started in another terminal
+	@$(PY) -m devstack down $(if $(DATA_DIR),--data-dir $(DATA_DIR))
+
+clean: ## stop this folder's stacks, remove their data and the environment
+	@for data in .data/*/stack.json; do \
+	  if [ -e "$$data" ] && [ -x $(PY) ]; then $(PY) -m devstack down --data-dir "$$(dirname "$$data")"; fi; done
+	rm -rf .data $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
