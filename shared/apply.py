@@ -174,8 +174,9 @@ class Applier(Generic[S]):
     ) -> None:
         rows = [self._row(incoming, out) for incoming, d in decisions for out in d.events]
         await outbox.append(connection, rows)
-        await task_rows.drop(connection, [key for _, d in decisions for key in d.dropped])
-        await task_rows.add(connection, [*(t for _, d in decisions for t in d.tasks), *searches])
+        dropped, added = _net(decisions)
+        await task_rows.drop(connection, dropped)
+        await task_rows.add(connection, [*added, *searches])
         await answers.store(connection, [a for _, d in decisions for a in d.answers])
         if rows and not self.publishes_here():
             await outbox.notify(connection)
@@ -192,6 +193,19 @@ class Applier(Generic[S]):
             version=out.version,
         )
         return outbox.OutboxRow(out.topic, out.key, envelope.id, encode(envelope))
+
+
+def _net(decisions: Sequence[tuple[Incoming, Decision[S]]]) -> tuple[list[str], list[Task]]:
+    """(keys to drop, tasks to add): what one decision adds and a later one of the batch drops never was."""
+    dropped: set[str] = set()
+    added: dict[str, list[Task]] = {}
+    for _, decision in decisions:
+        for key in decision.dropped:
+            dropped.add(key)
+            added.pop(key, None)
+        for task in decision.tasks:
+            added.setdefault(task.key, []).append(task)
+    return sorted(dropped), [task for tasks in added.values() for task in tasks]
 
 
 def _key_of(incoming: Incoming) -> IdempotencyKey | None:
