@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
+from devstack.stack import Stack
 from tests.e2e.browser.buyer import Buyer, Site
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -25,7 +26,7 @@ def chromium() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def browser_path() -> str:
     path = chromium()
     if path is None and os.environ.get("CI") == "true":
@@ -33,6 +34,18 @@ def browser_path() -> str:
     if path is None:
         pytest.skip(LEFT_OUT)
     return path
+
+
+@pytest.fixture(scope="session")
+def site(stack: Stack) -> Site:
+    """Where everything is."""
+    wiring = stack.wiring
+    return Site(
+        shop=wiring.shop_url,
+        gateway=wiring.gateway_url,
+        simulator=wiring.simulator_url,
+        api_key=wiring.secrets["shop_api_key"],
+    )
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
