@@ -1,0 +1,266 @@
+"""What the checker knows: plain copies of five independent sources, taken after the system is quiet.
+
+Nothing of the services is imported anywhere below this folder: a mistake that both sides share could not
+be seen. Words, tables and topics are typed from the published contract (docs/messages.md, docs/states.md).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Json = Mapping[str, Any]
+
+# --- the provider: what really happened to money ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderOrder:
+    """An order that exists at the provider. `reference` and `our_order` are what was put there."""
+
+    id: str
+    reference: str
+    our_order: str
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Money that was taken."""
+
+    charge_id: str
+    provider_order_id: str
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to the provider's API, in the order of arrival."""
+
+    at: float
+    method: str
+    path: str
+    reference: str  # of the order that it makes or looks for, when it is about one
+    body_sha256: str | None
+    acted: bool
+    answered: bool  # with the provider's own answer
+    result: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SentWebhook:
+    """One event and how each try to deliver it was answered; None: not at all."""
+
+    id: str
+    event: str
+    body: str
+    state: str
+    answers: tuple[int | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    orders: tuple[ProviderOrder, ...] = ()
+    captures: tuple[Capture, ...] = ()
+    refunded: Mapping[str, int] = field(default_factory=dict)  # charge → money given back
+    calls: tuple[Call, ...] = ()
+    webhooks: tuple[SentWebhook, ...] = ()
+    bites: int = 0  # faults that struck
+
+
+# --- our databases ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    order_id: str
+    id: str
+    status: str
+    detail: str
+    amount: int
+    currency: str
+    version: int
+    provider_order_id: str | None = None
+    charge_id: str | None = None
+    closed: str | None = None
+    flags: tuple[tuple[str, str], ...] = ()  # (reason, subject)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    reference: str
+    order_id: str
+    provider_order_id: str | None
+    amount: int
+    currency: str
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    charge_id: str
+    order_id: str
+    provider_order_id: str
+    state: str
+    amount: int
+    currency: str
+    stands: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A task's row: written before the outside was called. `due`: open and to be done now."""
+
+    service: str
+    kind: str
+    key: str
+    created_at: float
+    open: bool = False
+    due: bool = False
+    claims: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRow:
+    """`place` (topic/partition/offset) is known of parked messages alone."""
+
+    service: str
+    consumer: str
+    message_id: str
+    outcome: str
+    place: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    service: str
+    position: int
+    topic: str
+    key: str
+    message_id: str
+    payload: bytes
+    pending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One document with its mail, as the notifier's tables show it."""
+
+    order_id: str
+    number: str
+    amount: int
+    currency: str
+    state: str
+    message_id: str | None = None
+    recipient: str | None = None
+    mail_state: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the gateway's projection shows of an order."""
+
+    order_id: str
+    version: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    payments: tuple[Payment, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    charges: tuple[Charge, ...] = ()
+    raw_webhooks: tuple[bytes, ...] = ()  # bodies, one for each row
+    receipts: tuple[Receipt, ...] = ()
+    shown: tuple[Shown, ...] = ()
+    intents: tuple[Intent, ...] = ()
+    inbox: tuple[InboxRow, ...] = ()
+    outbox: tuple[OutboxRow, ...] = ()
+    unanswered_keys: int = 0  # idempotency keys that are still "running"
+    hanging_transactions: int = 0
+
+
+# --- Kafka --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of a topic; `message` is its decoded envelope, empty when it is not JSON."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: bytes
+    message: Json = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return str(self.message.get("id", ""))
+
+    @property
+    def type(self) -> str:
+        return str(self.message.get("type", ""))
+
+    @property
+    def place(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+    @property
+    def snapshot(self) -> Json:
+        """The public state in an event of payments."""
+        return dict(self.message.get("data", {}).get("payment", {}))
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a consumer group has come in one partition."""
+
+    group: str
+    topic: str
+    partition: int
+    committed: int
+    end: int
+
+
+# --- mail and clients ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail as the recipient's server kept it."""
+
+    message_id: str
+    recipients: tuple[str, ...]
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One call of a client. `info`: nobody knows what it did (time-out, reset, 202, 5xx)."""
+
+    call: Literal["place", "create", "verify", "status", "pay"]
+    order_id: str
+    outcome: Literal["ok", "fail", "info"]
+    asked: Json = field(default_factory=dict)
+    status: int | None = None
+    answer: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything the checks look at. `mails_repeated_max`: how often the run itself may have doubled one."""
+
+    ledger: Ledger = field(default_factory=Ledger)
+    books: Books = field(default_factory=Books)
+    topics: tuple[Record, ...] = ()
+    positions: tuple[Position, ...] = ()
+    mails: tuple[Mail, ...] = ()
+    history: tuple[Operation, ...] = ()
+    mails_repeated_max: int = 0
+
+    def records(self, topic: str) -> list[Record]:
+        return [record for record in self.topics if record.topic == topic]

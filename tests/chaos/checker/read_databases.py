@@ -1,0 +1,91 @@
+"""The services' databases, read as the administrator in one snapshot each."""
+
+import json
+from typing import Any
+
+import asyncpg
+
+from tests.chaos.checker.evidence import (
+    Attempt,
+    Books,
+    Charge,
+    InboxRow,
+    Intent,
+    OutboxRow,
+    Payment,
+    Receipt,
+    Shown,
+)
+
+SERVICES = ("gateway", "payments", "notifier", "reconciler")
+
+_PAYMENTS = """
+    SELECT order_id, id::text, status, detail, amount, currency, version, provider_order_id,
+           payment_id AS charge_id, closed, flags::text FROM payments.payments ORDER BY order_id"""
+_ATTEMPTS = """
+    SELECT idempotency_key AS reference, order_id, provider_order_id, amount, currency,
+           extract(epoch FROM created_at)::float8 AS created_at FROM payments.payment_attempts"""
+_CHARGES = """
+    SELECT charge_id, order_id, provider_order_id, state, amount, currency, stands FROM payments.charges"""
+_RECEIPTS = """
+    SELECT d.order_id, d.series || '-' || lpad(d.number::text, 6, '0') AS number, o.amount, o.currency,
+           d.state, m.message_id, m.recipient, m.state AS mail_state
+    FROM notifier.documents d JOIN notifier.orders o USING (order_id)
+    LEFT JOIN notifier.mails m USING (document_id)"""
+_SHOWN = "SELECT order_id, version, snapshot ->> 'status' AS status FROM gateway.payments"
+# `due`: nobody waits on purpose any more, neither for its time nor for a lease to end.
+_INTENTS = """
+    SELECT kind, key, extract(epoch FROM created_at)::float8 AS created_at, closed_at IS NULL AS open,
+           closed_at IS NULL AND (due_at <= now() OR lease_until IS NOT NULL) AS due, claims
+    FROM {service}.tasks"""
+_INBOX = """
+    SELECT consumer, message_id, outcome, coalesce(error, '') AS error,
+           coalesce(topic || '/' || partition || '/' || record_offset, '') AS place FROM {service}.inbox"""
+_OUTBOX = """
+    SELECT o.position, o.topic, o.record_key AS key, o.message_id, o.payload,
+           p.position IS NOT NULL AS pending
+    FROM {service}.outbox o LEFT JOIN {service}.outbox_pending p USING (position)"""
+_RUNNING_KEYS = "SELECT count(*) FROM {service}.stored_answers WHERE code IS NULL"
+_HANGING = """
+    SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'
+    AND datname = current_database() AND state_change < now() - interval '5 s'"""
+
+
+async def read_databases(url: str) -> Books:
+    """All that the checks need of the four schemas."""
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        intents: list[Intent] = []
+        inbox: list[InboxRow] = []
+        outbox: list[OutboxRow] = []
+        unanswered = 0
+        for service in SERVICES:
+            intents += [Intent(service, **r) for r in await _rows(connection, _INTENTS, service)]
+            inbox += [InboxRow(service, **r) for r in await _rows(connection, _INBOX, service)]
+            outbox += [OutboxRow(service, **r) for r in await _rows(connection, _OUTBOX, service)]
+            unanswered += int(await connection.fetchval(_RUNNING_KEYS.format(service=service)))
+        raw = await connection.fetch("SELECT body FROM payments.provider_events")
+        return Books(
+            payments=tuple(_payment(r) for r in await _rows(connection, _PAYMENTS)),
+            attempts=tuple(Attempt(**r) for r in await _rows(connection, _ATTEMPTS)),
+            charges=tuple(Charge(**r) for r in await _rows(connection, _CHARGES)),
+            raw_webhooks=tuple(row["body"] for row in raw),
+            receipts=tuple(Receipt(**r) for r in await _rows(connection, _RECEIPTS)),
+            shown=tuple(Shown(**r) for r in await _rows(connection, _SHOWN)),
+            intents=tuple(intents),
+            inbox=tuple(inbox),
+            outbox=tuple(outbox),
+            unanswered_keys=unanswered,
+            hanging_transactions=int(await connection.fetchval(_HANGING)),
+        )
+    finally:
+        await connection.close()
+
+
+async def _rows(connection: Any, statement: str, service: str = "") -> list[dict[str, Any]]:
+    return [dict(row) for row in await connection.fetch(statement.replace("{service}", service))]
+
+
+def _payment(row: dict[str, Any]) -> Payment:
+    flags = tuple((flag["reason"], flag["subject"]) for flag in json.loads(row.pop("flags")))
+    return Payment(flags=flags, **row)
