@@ -28,6 +28,7 @@ def chromium() -> str | None:
 
 @pytest.fixture(scope="session", autouse=True)
 def browser_path() -> str:
+    """The browser to drive; without one nothing is started, not even the system."""
     path = chromium()
     if path is None and os.environ.get("CI") == "true":
         pytest.fail(LEFT_OUT, pytrace=False)
