@@ -1,10 +1,11 @@
 """HTTP spoken by hand over a socket, to say what no client library would."""
 
+import contextlib
 import json
 import socket
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Connection:
         self._began = time.monotonic()
         self._buffer = b""
 
-    def __enter__(self) -> "Connection":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -42,10 +43,8 @@ class Connection:
 
     def send(self, data: bytes) -> None:
         """Sends; a server that has hung up already is no error of the test."""
-        try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.socket.sendall(data)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
 
     def answer(self) -> Answer:
         """The next answer, whole; status 0 when the server hung up without one."""
@@ -70,6 +69,17 @@ class Connection:
         except TimeoutError:
             return False
         return True
+
+    def is_cut_off_within(self, timeout_s: float) -> bool:
+        """Whether sending fails within the time, though we read nothing."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            try:
+                self.socket.sendall(b"GET")
+            except (BrokenPipeError, ConnectionResetError):
+                return True
+            time.sleep(0.2)
+        return False
 
     def _more(self) -> bool:
         try:

@@ -70,7 +70,7 @@ def test_bad_request_gets_its_answer_and_leaves_nothing(
     answer = ask(port_of(system), request_bytes)
     assert (answer.status, answer.code) == (status, code)
     assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.seconds < 1.0
+    assert answer.seconds < 5.0
     assert "server" not in answer.headers
     assert system.stored() == before
 
@@ -89,7 +89,7 @@ def test_bad_request_gets_its_answer_and_leaves_nothing(
 def test_other_protocols_are_refused(system: System, request_bytes: bytes) -> None:
     answer = ask(port_of(system), request_bytes)
     assert 400 <= answer.status < 500, answer
-    assert answer.seconds < 1.0
+    assert answer.seconds < 5.0
 
 
 def test_body_longer_than_taken_is_a_413_that_the_client_can_read(system: System) -> None:
@@ -188,12 +188,7 @@ def test_client_that_reads_nothing_is_cut_off(system: System) -> None:
     request = b"GET /schema/openapi.json HTTP/1.1\r\n" + HOST + b"\r\n"
     with Connection(port_of(system), timeout_s=25, receive_buffer=4096) as connection:
         connection.socket.sendall(request * 1000)
-        began = time.monotonic()
-        with pytest.raises((BrokenPipeError, ConnectionResetError)):
-            while time.monotonic() - began < 40:
-                connection.socket.sendall(b"GET")
-                time.sleep(0.2)
-        assert time.monotonic() - began < 25
+        assert connection.is_cut_off_within(20)
 
 
 def test_idle_connection_after_an_answer_is_kept_for_the_proxy(system: System) -> None:

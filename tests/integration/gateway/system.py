@@ -41,9 +41,10 @@ class System:
     urls: DatabaseUrls
     background: Background
     folder: Path
+    _connection: asyncpg.Connection | None = None
 
     def http(self, **options: Any) -> httpx.Client:
-        return httpx.Client(base_url=self.gateway.url, timeout=15, **options)
+        return httpx.Client(base_url=self.gateway.url, timeout=15, verify=False, **options)
 
     def query(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         """Rows of a statement, run by the administrator in the gateway's schema."""
@@ -65,13 +66,15 @@ class System:
         rows = self.query("SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM payments) AS n")
         return self.payments.produced(), rows[0]["n"]
 
+    def close(self) -> None:
+        if self._connection is not None:
+            self.background.call(self._connection.close())
+
     async def _query(self, statement: str, arguments: Any) -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(self.urls.admin.replace("+asyncpg", ""))
-        try:
-            await connection.execute("SET search_path = gateway")
-            return list(await connection.fetch(statement, *arguments))
-        finally:
-            await connection.close()
+        if self._connection is None:
+            self._connection = await asyncpg.connect(self.urls.admin.replace("+asyncpg", ""))
+            await self._connection.execute("SET search_path = gateway")
+        return list(await self._connection.fetch(statement, *arguments))
 
 
 @pytest.fixture(scope="session")
@@ -95,10 +98,12 @@ def running(
         free_base(), kafka, prefix, urls.app("gateway"), urls.owner("gateway"),
         settings=settings, log=folder / "gateway.log",
     )  # fmt: skip
+    everything = System(gateway, payments, urls, background, folder)
     try:
         gateway.start()
-        yield System(gateway, payments, urls, background, folder)
+        yield everything
     finally:
+        everything.close()
         if gateway.process is not None and gateway.process.poll() is None:
             gateway.stop()
         payments.stop()
