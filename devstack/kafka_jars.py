@@ -98,7 +98,7 @@ def _fetch(jars: list[Jar], folder: Path) -> None:
         jars = [jar for jar in jars if not (folder / jar.filename).exists()]
         if not jars:
             return
-    reason = problems[-1] if problems else "no source has them"
+    reason = problems[0] if problems else "no source has them"
     raise StackError(f"Kafka's jars could not be fetched; is there a network? ({reason})")
 
 

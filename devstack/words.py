@@ -12,6 +12,7 @@ from rich.text import Text
 
 from devstack.ports import HOST, Ports
 
+_BEGUN = ("starting", "stopping")
 _SETTLED = ("ready", "stopped")
 
 
@@ -41,10 +42,10 @@ class Narrator:
     def tell(self, part: str, state: str) -> None:
         """``part`` is now ``state``: starting, ready, stopping, stopped, or any short text."""
         now = time.monotonic()
-        took_s = now - self._began.setdefault(part, now)
+        if state in _BEGUN:
+            self._began[part] = now
         if state in _SETTLED:
-            del self._began[part]
-            line = f"{part:<12} {state} ({took_s:.1f} s)"
+            line = f"{part:<12} {state} ({now - self._began.get(part, now):.1f} s)"
             self._lines[part] = Text(f"✓ {line}")
         else:
             line = f"{part:<12} {state}"

@@ -1,6 +1,7 @@
 """A stack's processes: hurt and mended by name, none left behind, several stacks side by side."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -160,3 +161,37 @@ def test_too_little_memory_or_disk_is_one_clear_line(tmp_path: Path) -> None:
         machine.require_memory(1500, available_mb=700)
     with pytest.raises(StackError, match=r"^12 MB are free on the disk"):
         machine.require_disk(tmp_path / "not" / "there" / "yet", available_mb=12)
+
+
+def test_no_network_at_the_first_start_is_one_clear_line(tmp_path: Path) -> None:
+    alone = ["unshare", "--map-root-user", "--net"]
+    if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this machine does not let a test cut itself off the network (unshare --net)")
+    env = os.environ | {"PAYSTREAM_CACHE_DIR": str(tmp_path / "cache"), "M2_REPO": str(tmp_path / "m2")}
+    fetch = "from devstack.kafka_jars import kafka_jars; kafka_jars()"
+    done = subprocess.run(
+        [*alone, sys.executable, "-c", fetch], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "StackError: Kafka's jars could not be fetched; is there a network?" in done.stderr
+    assert list((tmp_path / "cache" / "kafka").glob("*.jar")) == []
+
+
+def test_no_python_is_one_clear_line(tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("bash", "cmp"):
+        (tools / name).symlink_to(shutil.which(name) or name)
+    (tools / "python3").write_text("#!/bin/sh\nexit 1\n")  # one that is too old says no
+    (tools / "python3").chmod(0o755)
+    done = subprocess.run(
+        [str(tools / "bash"), str(ROOT / "devstack" / "setup.sh"), str(tmp_path / "venv")],
+        cwd=ROOT,
+        env={"PATH": str(tools)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("setup: no Python 3.11 or newer found")
+    assert done.stderr.count("\n") == 1
