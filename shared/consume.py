@@ -183,21 +183,24 @@ class Loop(Generic[S]):
 
     async def _together(self, records: Sequence[Record]) -> None:
         batch, parkings = self.decoded(records)
+        if await self._applied(batch, parkings):
+            self._parked_in_a_row = 0 if batch else self._parked_in_a_row
+            return
+        await self._retried(lambda: self.applier.apply([], parkings))
+        for incoming in batch:
+            await self._alone(incoming)
+
+    async def _applied(self, batch: Sequence[Incoming], parkings: Sequence[Parking]) -> bool:
+        """False when some message of the batch is to blame; then each has to run alone."""
         try:
             await self._retried(lambda: self.applier.apply(batch, parkings), may_blame=True)
         except (Abandoned, LoopStopped):
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a decider can raise; each message tells which
-            log.warning(
-                "a batch failed; each message runs alone",
-                consumer=self.name,
-                error=inbox.cleaned(repr(error))[:500],
-            )
-            await self._retried(lambda: self.applier.apply([], parkings))
-            for incoming in batch:
-                await self._alone(incoming)
-        else:
-            self._parked_in_a_row = 0 if batch else self._parked_in_a_row
+        except Exception as error:  # noqa: BLE001 - whatever a decider can raise
+            text = inbox.cleaned(repr(error))[:500]
+            log.warning("a batch failed; each message runs alone", consumer=self.name, error=text)
+            return False
+        return True
 
     async def _alone(self, incoming: Incoming) -> None:
         """Applies one message, or parks it when it is to blame."""

@@ -64,7 +64,7 @@ class Later:
 class Performer(Protocol):
     """Carries out one kind of task, outside any transaction. It must not raise for expected failures."""
 
-    async def __call__(self, task: ClaimedTask) -> Answered | Later: ...
+    async def __call__(self, task: ClaimedTask, /) -> Answered | Later: ...
 
 
 # For each kind as many as it has free slots, the most urgent first; what others hold is skipped. A claim

@@ -4,12 +4,20 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from devstack.database_server import DatabaseServer
 from devstack.kafka import Kafka
 from devstack.ports import free_ports
 from devstack.postgres import Postgres
 from tests.integration.kit.system import System, new_example_database
+
+
+@pytest.fixture(autouse=True, scope="session")
+def plain_logs() -> None:
+    """Tracebacks of parked messages as one would read them in production: short, and without the data."""
+    renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.processors.add_log_level, renderer])
 
 
 @pytest.fixture
