@@ -1,16 +1,17 @@
 """What a decider says: plain data, carried out by the loop in one transaction."""
 
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from shared.messages.base import Message
 
 S = TypeVar("S")
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True):
     """A message to publish through the outbox. `version` numbers an aggregate's events."""
 
     topic: str
@@ -20,8 +21,7 @@ class Outgoing:
     version: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(msgspec.Struct, frozen=True):
     """A durable piece of outside or later work, written with the decision that wants it.
 
     `key` is its natural key: while a task with this key is open, a second one only brings it forward.
@@ -36,8 +36,7 @@ class Task:
     priority: int = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A reply to whoever waits under `correlation_id`, sent right after the commit.
 
     With `stored_under` (principal, key) it is also the stored answer of that idempotency key.
@@ -50,8 +49,7 @@ class Answer:
     stored_under: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision(Generic[S]):
+class Decision(msgspec.Struct, Generic[S], frozen=True):
     """The new state and all that goes with it. `dropped` are keys of tasks nobody needs any more."""
 
     state: S
@@ -59,7 +57,7 @@ class Decision(Generic[S]):
     tasks: tuple[Task, ...] = ()
     dropped: tuple[str, ...] = ()
     answers: tuple[Answer, ...] = ()
-    outcome: Literal["applied", "ignored"] = field(default="applied")
+    outcome: Literal["applied", "ignored"] = "applied"
 
     def then(self, other: "Decision[S]") -> "Decision[S]":
         """The two decisions as one, when the second was made on the state of the first."""

@@ -98,12 +98,11 @@ class PaymentStore:
     ) -> None:
         """Writes what changed: payments, then attempts, charges and references."""
         changed = [after[key] for key in sorted(after)]
-        await _save_payments(
-            connection, [p for p in changed if not before[p.order_id].registered], before, _INSERT
-        )
-        await _save_payments(
-            connection, [p for p in changed if before[p.order_id].registered], before, _UPDATE
-        )
+        new = [p for p in changed if not before[p.order_id].registered]
+        replaced = [p for p in changed if 0 < before[p.order_id].revision < p.revision]
+        await _save_payments(connection, new, before, _INSERT)
+        await _save_contents(connection, replaced)
+        await _save_payments(connection, [p for p in changed if p not in new], before, _UPDATE)
         await _save_attempts(
             connection,
             [(p, a) for p in changed for a in p.attempts if a not in before[p.order_id].attempts],
@@ -202,13 +201,17 @@ def _charge(row: Row) -> Charge:
 
 # --- saving: one statement per table and batch ------------------------------------------------
 
-_PAYMENT_COLUMNS = {
-    "order_id": "text", "id": "uuid", "provider": "text", "provider_order_id": "text", "payment_id": "text",
-    "raw_response": "jsonb", "amount": "bigint", "currency": "text", "status": "text",
-    "previous_status": "text", "detail": "text", "version": "bigint", "capture": "text",
-    "revision": "integer", "content": "bytea", "fingerprint": "bytea", "created_at": "timestamptz",
-    "updated_at": "timestamptz", "closes_at": "timestamptz", "closed": "text", "closed_at": "timestamptz",
+# What moves with a payment's life, and what only new content changes: most batches send just the first.
+_STATE_COLUMNS = {
+    "order_id": "text", "provider": "text", "provider_order_id": "text", "payment_id": "text",
+    "raw_response": "jsonb", "status": "text", "previous_status": "text", "detail": "text",
+    "version": "bigint", "updated_at": "timestamptz", "closed": "text", "closed_at": "timestamptz",
     "paid_at": "timestamptz", "flags": "jsonb", "waiting": "jsonb",
+}  # fmt: skip
+
+_CONTENT_COLUMNS = {
+    "id": "uuid", "amount": "bigint", "currency": "text", "capture": "text", "revision": "integer",
+    "content": "bytea", "fingerprint": "bytea", "created_at": "timestamptz", "closes_at": "timestamptz",
 }  # fmt: skip
 
 _ATTEMPT_COLUMNS = {
@@ -240,10 +243,16 @@ def _assignments(columns: dict[str, str], source: str, fixed: frozenset[str]) ->
     return ", ".join(f"{name} = {source}.{name}" for name in columns if name not in fixed)
 
 
-_INSERT = text(_insert("payments", _PAYMENT_COLUMNS))
-_UPDATE = text(f"""
-    UPDATE payments SET {_assignments(_PAYMENT_COLUMNS, "new", frozenset({"order_id", "id", "created_at"}))}
-    FROM {_unnest(_PAYMENT_COLUMNS)} WHERE payments.order_id = new.order_id""")  # noqa: S608 - constants
+_INSERT = text(_insert("payments", _STATE_COLUMNS | _CONTENT_COLUMNS))
+
+
+def _update(columns: dict[str, str]) -> str:
+    assignments = _assignments(columns, "new", frozenset({"order_id"}))
+    return f"UPDATE payments SET {assignments} FROM {_unnest(columns)} WHERE payments.order_id = new.order_id"  # noqa: S608 - constants
+
+
+_UPDATE = text(_update(_STATE_COLUMNS))
+_REPLACE = text(_update({"order_id": "text"} | _CONTENT_COLUMNS))
 _UPSERT_ATTEMPTS = text(
     _insert(
         "payment_attempts",
@@ -278,23 +287,33 @@ async def _save_payments(
 ) -> None:
     if not payments:
         return
-    rows = [_payment_row(p, before[p.order_id]) for p in payments]
-    await connection.execute(statement, _columns(_PAYMENT_COLUMNS, rows))
+    states = _columns(_STATE_COLUMNS, [_state_row(p, before[p.order_id]) for p in payments])
+    contents = _columns(_CONTENT_COLUMNS, [_content_row(p) for p in payments]) if statement is _INSERT else {}
+    await connection.execute(statement, states | contents)
 
 
-def _payment_row(payment: Payment, before: Payment) -> tuple[object, ...]:
+async def _save_contents(connection: AsyncConnection, payments: Sequence[Payment]) -> None:
+    if payments:
+        ids: dict[str, list[object]] = {"order_id": [p.order_id for p in payments]}
+        contents = _columns(_CONTENT_COLUMNS, [_content_row(p) for p in payments])
+        await connection.execute(_REPLACE, ids | contents)
+
+
+def _state_row(payment: Payment, before: Payment) -> tuple[object, ...]:
     standing, attempt = payment.standing, payment.current
-    provider = standing.provider if standing else attempt.provider if attempt else None
-    provider_order = (
-        standing.provider_order_id if standing else attempt.provider_order_id if attempt else None
-    )
-    raw = _json(standing) if standing else None
+    shown = standing or attempt
     return (
-        payment.order_id, payment.id, provider, provider_order, standing.charge_id if standing else None,
-        raw, payment.amount, payment.currency, payment.status, before.status, payment.detail,
-        payment.version, payment.capture, payment.revision, payment.content, payment.fingerprint,
-        payment.created_at, payment.updated_at, payment.closes_at, payment.closed, payment.closed_at,
-        payment.paid_at, _json(payment.flags), _json(payment.waiting),
+        payment.order_id, shown.provider if shown else None, shown.provider_order_id if shown else None,
+        standing.charge_id if standing else None, _json(standing) if standing else None, payment.status,
+        before.status, payment.detail, payment.version, payment.updated_at, payment.closed,
+        payment.closed_at, payment.paid_at, _json(payment.flags), _json(payment.waiting),
+    )  # fmt: skip
+
+
+def _content_row(payment: Payment) -> tuple[object, ...]:
+    return (
+        payment.id, payment.amount, payment.currency, payment.capture, payment.revision, payment.content,
+        payment.fingerprint, payment.created_at, payment.closes_at,
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Webhooks: kept as they came, read by their provider's adapter, and trusted no further than that."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -25,19 +25,27 @@ _ARCHIVE = text("""
                          CAST(:orders AS text[]), CAST(:headers AS jsonb[]), CAST(:bodies AS bytea[]))""")
 
 
-@dataclass(frozen=True, slots=True)
+Read = tuple[Verdict, WebhookContent | None]
+READ_KEPT = 1024  # several batches: archive, resolve and decide ask for the same webhook
+
+
 class Webhooks:
     """Reads webhooks with the configured adapters."""
 
-    adapters: Mapping[str, Adapter]
+    def __init__(self, adapters: Mapping[str, Adapter]) -> None:
+        self._adapters = adapters
+        self._read = lru_cache(maxsize=READ_KEPT)(self._read_body)
 
-    def read(self, message: ProviderEventReceived) -> tuple[Verdict, WebhookContent | None]:
+    def read(self, message: ProviderEventReceived) -> Read:
         """What a webhook says, and whether it may touch our books at all."""
-        adapter = self.adapters.get(message.provider)
+        return self._read(message.provider, message.body)
+
+    def _read_body(self, provider: str, body: bytes) -> Read:
+        adapter = self._adapters.get(provider)
         if adapter is None:
             return "other_account", None
         try:
-            content = adapter.read_webhook(message.body)
+            content = adapter.read_webhook(body)
         except Malformed:
             return "unreadable", None
         if content.account != adapter.account or content.live not in (None, adapter.live):

@@ -1,9 +1,9 @@
 """An attempt is one order at one provider: opened by a task, answered, refused, or unanswered."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import msgspec
+from msgspec.structs import replace
 
 from services.payments.domain.orders import look_task, not_found
 from services.payments.domain.settle import OPEN_ORDER, create_answer, settle

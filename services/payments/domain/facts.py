@@ -1,8 +1,9 @@
 """Facts from webhooks and reads. Whatever their order and number, they end in the same money."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from services.payments.domain.attempts import with_attempt
 from services.payments.domain.orders import late_look, late_looks, look_task, not_found

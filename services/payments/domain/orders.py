@@ -2,10 +2,10 @@
 
 import hashlib
 import uuid
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import msgspec
+from msgspec.structs import replace
 
 from services.payments.domain.settle import LOOK, flag, settle, status_answer
 from services.payments.domain.state import Asker, Attempt, Payment, Policy
@@ -20,7 +20,7 @@ _NAMESPACE = uuid.UUID("6f0c7b52-8a52-5d0e-9c0c-2f6d3d1f7a10")  # ours alone; pa
 
 def fingerprint(order: OrderPlaced) -> bytes:
     """Equal for equal content, whatever its revision."""
-    content = msgspec.json.encode(msgspec.structs.replace(order, revision=None), order="sorted")
+    content = msgspec.json.encode(replace(order, revision=None), order="sorted")
     return hashlib.blake2b(content, digest_size=16).digest()
 
 
@@ -51,7 +51,7 @@ def place_order(
     change = "replaced" if payment.registered else "created"
     close = Task("close", f"close:{order.order_id}", order.order_id, delay_s=policy.payment_window_s)
     decision = settle(payment, after, now, policy, created=True, tasks=(close,))
-    placed = msgspec.structs.replace(order, revision=after.revision)
+    placed = replace(order, revision=after.revision)
     published = Outgoing(ORDERS, order.order_id, placed, now)
     return replace(
         decision,

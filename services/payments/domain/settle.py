@@ -1,10 +1,10 @@
 """From what changed to what is said: every decision ends here, so events always match the state."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from services.payments.domain.state import Charge, Flag, Payment, Policy, Waiter
 from services.payments.domain.status import ALLOWED, amounts_of, status_of
@@ -73,7 +73,7 @@ def _said(payment: Payment, version: int, happened: tuple[Said, ...], now: datet
         Outgoing(
             EVENTS,
             payment.order_id,
-            event(payment=msgspec.structs.replace(view, version=version + n), **fields),
+            event(payment=replace(view, version=version + n), **fields),
             now,
             version + n,
         )

@@ -1,9 +1,13 @@
-"""One order's payment: our decisions, and the facts its providers told us."""
+"""One order's payment: our decisions, and the facts its providers told us.
+
+Structs of msgspec rather than dataclasses: a changed copy of one costs a tenth, and rules make many.
+"""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
+
+import msgspec
 
 from shared.messages.facts import ChargeState
 from shared.messages.payments import Status
@@ -21,8 +25,7 @@ CHARGE_RANK: Mapping[ChargeState, int] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One order at one provider. `id` is the reference we give there, and derives from our own row.
 
     `verify_asked` counts the buyer's returns, `verify_answered` the newest one that a read has answered.
@@ -39,7 +42,7 @@ class Attempt:
     created_at: datetime
     expires_at: datetime
     provider_order_id: str | None = None
-    opened: Mapping[str, str] = field(default_factory=dict)
+    opened: Mapping[str, str] = {}
     refusal: str = ""
     verify_asked: int = 0
     verify_answered: int = 0
@@ -49,8 +52,7 @@ class Attempt:
         return self.verify_asked > self.verify_answered
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(msgspec.Struct, frozen=True):
     """One payment at a provider. `stands`: it is the capture that pays the order.
 
     `capture_asked`: we decided to take this authorisation; at most one per order is being taken.
@@ -70,8 +72,7 @@ class Charge:
     capture_asked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(msgspec.Struct, frozen=True):
     """Something that waits for a person. Raised once per (reason, subject)."""
 
     reason: str
@@ -80,8 +81,7 @@ class Flag:
     raised_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Waiter:
+class Waiter(msgspec.Struct, frozen=True):
     """Someone whose answer comes with a later result: `create`, or `verify` number `verify`."""
 
     correlation_id: str
@@ -90,8 +90,7 @@ class Waiter:
     verify: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Payment:
+class Payment(msgspec.Struct, frozen=True):
     """The aggregate: one order, one row, one lock, one counter. Unregistered while `id` is empty."""
 
     order_id: str
@@ -144,8 +143,7 @@ class Payment:
         return tuple(c for c in self.charges if c.provider_order_id == attempt.provider_order_id)
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderPolicy:
+class ProviderPolicy(msgspec.Struct, frozen=True):
     """What the rules need to know of one provider; durations in seconds of this system's time scale."""
 
     name: str
@@ -157,8 +155,7 @@ class ProviderPolicy:
     look_after_close_s: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """The shop's and the providers' settings that rules depend on."""
 
     providers: Mapping[str, ProviderPolicy]
@@ -167,8 +164,7 @@ class Policy:
     answer_within_s: float = 60.0  # nobody waits longer for an answer
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
+class Asker(msgspec.Struct, frozen=True):
     """Who wants the answer to a command; None when nobody waits."""
 
     correlation_id: str | None = None
