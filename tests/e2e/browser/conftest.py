@@ -80,6 +80,6 @@ async def well_behaved(site: Site) -> AsyncIterator[None]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def late_webhooks(site: Site) -> AsyncIterator[None]:
     """Only the gateway's own look can tell that an order is paid: the webhooks come long after."""
-    await site.faults(webhooks={"delay_s": 30.0})
+    await site.faults(webhooks={"delay_s": 60.0})
     yield
     await site.faults()
