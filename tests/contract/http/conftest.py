@@ -1,3 +1,3 @@
-from tests.integration.gateway.system import http, running, shop, system
+from tests.integration.gateway.system import http, own_engines, running, shop, system
 
-__all__ = ["http", "running", "shop", "system"]
+__all__ = ["http", "own_engines", "running", "shop", "system"]

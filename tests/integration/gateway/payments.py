@@ -77,6 +77,10 @@ class StandIn:
         event = wrap(message, source="payments", subject=order_id, time=datetime.now(UTC), version=version)
         self.background.call(self._send(PAYMENTS_EVENTS, order_id.encode(), encode(event)))
 
+    def raw(self, order_id: str, value: bytes) -> None:
+        """Bytes on `payments.events` that payments would never send."""
+        self.background.call(self._send(PAYMENTS_EVENTS, order_id.encode(), value))
+
     def produced(self) -> int:
         """How many messages there are on the topics that the gateway writes."""
         return self.background.call(self._end_offsets())

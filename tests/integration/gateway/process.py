@@ -57,7 +57,7 @@ class Gateway:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "services.gateway"],
-                cwd=os.environ.get("PAYSTREAM_TEST_ROOT", ROOT),
+                cwd=ROOT,
                 env={**_system_environment(), **self._environment()},
                 stdout=log,
                 stderr=log,

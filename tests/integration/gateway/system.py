@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import httpx
 import pytest
 
 from devstack.database_server import DatabaseServer
-from devstack.ports import is_free
+from devstack.kafka import Kafka
+from devstack.ports import free_ports, is_free
+from devstack.postgres import Postgres
 from shared.settings import KafkaSettings
 from tests.integration.gateway.background import Background
 from tests.integration.gateway.payments import StandIn, as_the_contract_says
@@ -20,6 +23,11 @@ from tests.integration.gateway.process import Gateway, server
 from tests.servers import DatabaseUrls, new_database
 
 PORT_BASE = 21_700
+NO_LIMITS = {
+    "GATEWAY_LIMITS__CLIENT_PER_MINUTE": "0",
+    "GATEWAY_LIMITS__ORDER_PER_MINUTE": "0",
+    "GATEWAY_LIMITS__KEY_PER_MINUTE": "0",
+}
 
 
 def free_base() -> int:
@@ -77,38 +85,54 @@ class System:
         return list(await self._connection.fetch(statement, *arguments))
 
 
-@pytest.fixture(scope="session")
-def running(
-    postgres: DatabaseServer, kafka: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[System]:
-    """One gateway for all tests of this worker; limits are off, so that tests do not limit each other."""
+@contextmanager
+def new_system(postgres: DatabaseServer, bootstrap: str, folder: Path, **settings: str) -> Iterator[System]:
+    """A gateway with a database and topics of its own. Limits are off unless `settings` say otherwise."""
     urls = new_database(postgres)
     prefix = f"g{secrets.token_hex(5)}."
     background = Background()
-    payments = StandIn(KafkaSettings(bootstrap_servers=kafka, topic_prefix=prefix), background)
-    payments.start()
-    folder = tmp_path_factory.mktemp("gateway")
-    settings = {
-        "GATEWAY_LIMITS__CLIENT_PER_MINUTE": "0",
-        "GATEWAY_LIMITS__ORDER_PER_MINUTE": "0",
-        "GATEWAY_LIMITS__KEY_PER_MINUTE": "0",
-        "GATEWAY_COMMAND_LIMIT_S": "3",
-    }
+    payments = StandIn(KafkaSettings(bootstrap_servers=bootstrap, topic_prefix=prefix), background)
     gateway = Gateway(
-        free_base(), kafka, prefix, urls.app("gateway"), urls.owner("gateway"),
-        settings=settings, log=folder / "gateway.log",
+        free_base(), bootstrap, prefix, urls.app("gateway"), urls.owner("gateway"),
+        settings={**NO_LIMITS, "GATEWAY_COMMAND_LIMIT_S": "3", **settings}, log=folder / "gateway.log",
     )  # fmt: skip
-    everything = System(gateway, payments, urls, background, folder)
+    made = System(gateway, payments, urls, background, folder)
     try:
+        payments.start()
         gateway.start()
-        yield everything
+        yield made
     finally:
-        everything.close()
+        made.close()
         if gateway.process is not None and gateway.process.poll() is None:
             gateway.stop()
         payments.stop()
         background.close()
         postgres.drop_database(urls.name)
+
+
+@pytest.fixture(scope="session")
+def running(
+    postgres: DatabaseServer, kafka: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[System]:
+    """One gateway for all tests of this worker."""
+    with new_system(postgres, kafka, tmp_path_factory.mktemp("gateway")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def own_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Postgres, Kafka]]:
+    """Servers that a test may freeze or kill: nobody else uses them."""
+    folder = tmp_path_factory.mktemp("engines")
+    database_port, broker_port, controller_port = free_ports(3)
+    database = Postgres(folder / "postgres", database_port, folder / "postgres.log")
+    broker = Kafka(folder / "kafka", [(broker_port, controller_port)], folder)
+    try:
+        database.start()
+        broker.start()
+        yield database, broker
+    finally:
+        broker.kill()
+        database.kill()
 
 
 @pytest.fixture

@@ -137,11 +137,14 @@ def test_answers_find_their_own_caller_among_many(system: System) -> None:
     ids = [new_order_id() for _ in range(60)]
 
     def ask(order_id: str) -> str:
-        url = f"{system.gateway.url}/api/payments/verify"
         body = {"orderId": order_id, **proof()}
-        return str(httpx.post(url, json=body, headers=token(order_id), timeout=15).json()["orderId"])
+        while True:  # on a busy machine Kafka may take its time: a 503 says so, and is repeated
+            answer = client.post("/api/payments/verify", json=body, headers=token(order_id))
+            if answer.status_code == 200:
+                return str(answer.json()["orderId"])
+            assert answer.json().get("retryable") or answer.json().get("repeat")
 
-    with ThreadPoolExecutor(20) as pool:
+    with system.http() as client, ThreadPoolExecutor(20) as pool:
         assert list(pool.map(ask, ids)) == ids
 
 
@@ -149,16 +152,12 @@ def test_each_of_two_instances_gets_its_own_answers(system: System) -> None:
     second = system.another("2")
     second.start()
     try:
-        for _ in range(5):
-            for base in (system.gateway.url, second.url):
+        with httpx.Client(timeout=15, verify=False) as client:
+            for base in (system.gateway.url, second.url) * 5:
                 order_id = new_order_id()
-                answer = httpx.post(
-                    f"{base}/api/payments/create-order",
-                    json={"orderId": order_id},
-                    headers=token(order_id),
-                    timeout=15,
-                )
-                assert answer.status_code == 200
+                body = {"orderId": order_id}
+                url = f"{base}/api/payments/create-order"
+                assert client.post(url, json=body, headers=token(order_id)).status_code == 200
     finally:
         assert second.stop() == 0
 

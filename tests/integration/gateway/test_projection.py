@@ -1,0 +1,267 @@
+"""What buyers and servers read: the newest snapshot, whatever order the events came in."""
+
+import json
+import threading
+from typing import Any, Self
+
+import httpx
+import pytest
+
+from tests.integration.gateway.events import created, failed, flagged, paid, pending
+from tests.integration.gateway.eventually import eventually
+from tests.integration.gateway.orders import new_order_id, token
+from tests.integration.gateway.process import server
+from tests.integration.gateway.system import System
+
+
+def read(http: httpx.Client, order_id: str, as_server: str = "") -> dict[str, Any]:
+    headers = server(as_server) if as_server else token(order_id)
+    answer = http.get(f"/api/payments/{order_id}", headers=headers)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def publish(system: System, order_id: str, *messages: Any) -> None:
+    for message in messages:
+        system.payments.publish(message, order_id, message.payment.version)
+
+
+def test_buyer_sees_status_money_and_history_and_nothing_else(system: System, http: httpx.Client) -> None:
+    order_id = new_order_id()
+    publish(system, order_id, *(e(order_id) for e in (created, pending, failed, paid, flagged)))
+    seen = eventually(lambda: (r := read(http, order_id))["version"] == 5 and r)
+    assert isinstance(seen, dict)
+    assert set(seen) == {
+        "orderId", "status", "detail", "version", "amount", "currency", "amounts", "provider",
+        "canRetry", "failure", "closesAt", "paidAt", "updatedAt", "history",
+    }  # fmt: skip
+    assert [(h["version"], h["status"]) for h in seen["history"]] == [
+        (1, "created"), (2, "pending_payment"), (3, "failed"), (4, "paid"),
+    ]  # fmt: skip
+
+
+def test_server_sees_charges_and_flags(system: System, http: httpx.Client) -> None:
+    order_id = new_order_id()
+    publish(system, order_id, created(order_id), paid(order_id, 2), flagged(order_id, 3))
+    eventually(lambda: read(http, order_id)["version"] == 3)
+    seen = read(http, order_id, "reader")
+    assert seen["needsAttention"] == ["amount_differs"]
+    assert seen["history"][-1]["event"] == "PaymentFlagged"
+    publish(system, order_id, paid(order_id, 4))
+    eventually(lambda: read(http, order_id)["version"] == 4)
+    (charge,) = read(http, order_id, "reader")["charges"]
+    assert (charge["chargeId"], charge["amount"]) == ("pay_29QQoUBi66xm2f", 49900)
+
+
+def test_older_and_repeated_events_change_nothing_but_fill_the_history(
+    system: System, http: httpx.Client
+) -> None:
+    order_id = new_order_id()
+    publish(
+        system, order_id, paid(order_id, 4), created(order_id), paid(order_id, 4), failed(order_id, 3),
+        pending(order_id, 2), pending(order_id, 2),
+    )  # fmt: skip
+    eventually(lambda: len(read(http, order_id)["history"]) == 4)
+    seen = read(http, order_id)
+    assert (seen["status"], seen["version"]) == ("paid", 4)
+    assert [h["version"] for h in seen["history"]] == [1, 2, 3, 4]
+
+
+def test_valid_token_ahead_of_its_order_sees_created(http: httpx.Client) -> None:
+    order_id = new_order_id()
+    seen = read(http, order_id)
+    assert (seen["orderId"], seen["status"], seen["version"]) == (order_id, "created", 0)
+
+
+def test_server_waits_a_moment_for_an_order_and_then_gets_a_404(system: System, http: httpx.Client) -> None:
+    answer = http.get(f"/api/payments/{new_order_id()}", headers=server("reader"))
+    assert (answer.status_code, answer.json()["code"]) == (404, "order-not-found")
+    order_id = new_order_id()
+    threading.Timer(0.15, lambda: publish(system, order_id, created(order_id))).start()
+    assert read(http, order_id, "reader")["status"] == "created"
+
+
+@pytest.mark.parametrize(("currency", "offered"), [("INR", ["razorpay"]), ("CHF", ["razorpay"]), ("VUV", [])])
+def test_options_are_the_providers_that_can_take_the_order(
+    system: System, http: httpx.Client, currency: str, offered: list[str]
+) -> None:
+    order_id = new_order_id()
+    publish(system, order_id, created(order_id, currency=currency))
+    options = http.get(f"/api/payments/{order_id}/options", headers=token(order_id)).json()
+    assert [o["provider"] for o in options] == offered
+    if offered:
+        assert options == [{"provider": "razorpay", "keyId": "rzp_test_1DP5mmOlF5G5ag", "currency": currency}]
+
+
+# --- live -------------------------------------------------------------------------------------------------
+
+
+class Stream:
+    """Reads `…/events` in a thread of its own."""
+
+    def __init__(self, system: System, order_id: str) -> None:
+        self.statuses: list[dict[str, Any]] = []
+        self.ended = threading.Event()
+        self._client = system.http()
+        self._order_id = order_id
+        self._thread = threading.Thread(target=self._read, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+        self._thread.join(5)
+
+    def _read(self) -> None:
+        path = f"/api/payments/{self._order_id}/events"
+        try:
+            with self._client.stream("GET", path, headers=token(self._order_id), timeout=40) as answer:
+                assert answer.headers["content-type"].startswith("text/event-stream")
+                for line in answer.iter_lines():
+                    if line.startswith("data: "):
+                        self.statuses.append(json.loads(line.removeprefix("data: ")))
+        except httpx.HTTPError:
+            pass
+        finally:
+            self.ended.set()
+
+
+def test_stream_tells_the_status_at_once_and_then_each_change(system: System) -> None:
+    order_id = new_order_id()
+    with Stream(system, order_id) as stream:
+        eventually(lambda: len(stream.statuses) == 1)
+        for n, event in enumerate((created(order_id), pending(order_id), paid(order_id, 3)), start=2):
+            publish(system, order_id, event)
+            eventually(lambda n=n: len(stream.statuses) == n)  # type: ignore[misc]
+    assert [s["status"] for s in stream.statuses] == ["created", "created", "pending_payment", "paid"]
+    assert [s["version"] for s in stream.statuses] == [0, 1, 2, 3]
+
+
+def test_stream_on_another_instance_hears_it_too(system: System) -> None:
+    second = system.another("live")
+    second.start()
+    try:
+        order_id = new_order_id()
+        client = httpx.Client(base_url=second.url, timeout=20, verify=False)
+        with (
+            client,
+            client.stream("GET", f"/api/payments/{order_id}/events", headers=token(order_id)) as answer,
+        ):
+            lines = answer.iter_lines()
+            while not next(lines).startswith("data: "):
+                pass
+            publish(system, order_id, created(order_id))
+            while not (line := next(lines)).startswith("data: "):
+                pass
+            assert json.loads(line.removeprefix("data: "))["version"] == 1
+    finally:
+        assert second.stop() == 0
+
+
+def test_streams_end_when_the_service_stops(system: System) -> None:
+    third = system.another("stops")
+    third.start()
+    client = httpx.Client(base_url=third.url, timeout=20, verify=False)
+    with client, client.stream("GET", "/api/payments/order-1/events", headers=token("order-1")) as answer:
+        lines = answer.iter_lines()
+        while not next(lines).startswith("data: "):
+            pass
+        assert third.stop(timeout_s=8) == 0
+        assert [line for line in lines if line.startswith("data: ")] == []
+
+
+# --- catching up ------------------------------------------------------------------------------------------
+
+
+def changes(http: httpx.Client, query: str) -> dict[str, Any]:
+    answer = http.get(f"/api/payments?{query}", headers=server("reader"))
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def all_since(http: httpx.Client, cursor: str, limit: int = 100) -> tuple[list[str], str]:
+    ids: list[str] = []
+    while True:
+        page = changes(http, f"cursor={cursor}&limit={limit}")
+        ids += [p["orderId"] for p in page["payments"]]
+        cursor = page["cursor"]
+        if not page["more"]:
+            return ids, cursor
+
+
+def test_every_change_is_listed_once_page_by_page(system: System, http: httpx.Client) -> None:
+    _, cursor = all_since(http, changes(http, "limit=1000")["cursor"], 1000)
+    ids = [new_order_id() for _ in range(25)]
+    for order_id in ids:
+        publish(system, order_id, created(order_id))
+    eventually(lambda: set(ids) <= set(all_since(http, cursor)[0]))
+    listed, after = all_since(http, cursor, limit=7)
+    assert sorted(i for i in listed if i in ids) == sorted(ids)
+    assert not set(all_since(http, after)[0]) & set(ids)
+    publish(system, ids[3], paid(ids[3], 2))
+    eventually(lambda: ids[3] in all_since(http, after)[0])
+    assert set(all_since(http, after)[0]) & set(ids) == {ids[3]}
+
+
+def test_cursor_stops_before_an_open_transaction_and_misses_nothing(
+    system: System, http: httpx.Client
+) -> None:
+    """A transaction that began first and commits last must still be read."""
+    slow, quick = new_order_id(), new_order_id()
+    system.query("BEGIN")
+    system.query(
+        """INSERT INTO payments (order_id, version, snapshot, updated_at)
+           SELECT $1, 1, replace(snapshot::text, order_id, $1)::json, now() FROM payments LIMIT 1""",
+        slow,
+    )
+    try:
+        publish(system, quick, created(quick))
+        eventually(lambda: read(http, quick)["version"] == 1)
+        listed, cursor = all_since(http, changes(http, "limit=1000")["cursor"], 1000)
+        assert quick not in listed
+    finally:
+        system.query("COMMIT")
+    eventually(lambda: {slow, quick} <= set(all_since(http, cursor)[0]))
+
+
+def test_updated_since_leaves_out_what_is_older(system: System, http: httpx.Client) -> None:
+    order_id = new_order_id()
+    publish(system, order_id, created(order_id))  # updated 2026-03-01T09:01:00Z
+    eventually(lambda: read(http, order_id)["version"] == 1)
+
+    def listed(since: str) -> bool:
+        found = changes(http, f"updatedSince={since}&limit=1000")
+        ids = [p["orderId"] for p in found["payments"]]
+        return order_id in ids or (found["more"] and order_id in all_since(http, found["cursor"], 1000)[0])
+
+    eventually(lambda: listed("2026-03-01T09:01:00Z"))
+    assert not listed("2026-03-01T09:01:01Z")
+
+
+def test_rows_of_a_restored_dump_are_listed(system: System, http: httpx.Client) -> None:
+    """Transactions of another server may be far ahead of this one's: at start they become changes of now."""
+    order_id = new_order_id()
+    publish(system, order_id, created(order_id))
+    eventually(lambda: read(http, order_id)["version"] == 1)
+    _, cursor = all_since(http, changes(http, "limit=1000")["cursor"], 1000)
+    system.query("UPDATE payments SET changed_by = '99999999999' WHERE order_id = $1", order_id)
+    assert all_since(http, cursor)[0] == []
+    restarted = system.another("restored")
+    restarted.start()
+    restarted.stop()
+    assert eventually(lambda: all_since(http, cursor)[0]) == [order_id]
+
+
+def test_message_that_is_no_event_is_parked_and_the_next_one_read(system: System, http: httpx.Client) -> None:
+    order_id = new_order_id()
+    system.payments.raw(order_id, b"not an envelope")
+    publish(system, order_id, created(order_id))
+    eventually(lambda: read(http, order_id)["version"] == 1)
+    parked = system.query(
+        "SELECT 1 FROM inbox WHERE outcome = 'parked' AND record_key = $1", order_id.encode()
+    )
+    assert len(parked) == 1
