@@ -4,6 +4,7 @@ import base64
 import os
 import shutil
 import signal
+import tempfile
 import threading
 import time
 import uuid
@@ -15,12 +16,14 @@ from pathlib import Path
 from devstack.java import java
 from devstack.kafka_jars import kafka_jars
 from devstack.kafka_probe import brokers_in_service
-from devstack.ports import HOST, is_free
+from devstack.kafka_warm import warm_options
+from devstack.ports import HOST, free_ports, is_free
 from devstack.process import Process, StackError, wait_until
 
 START_TIMEOUT_S = 120.0  # a machine with two busy cores takes ten times the usual four seconds
 STOP_TIMEOUT_S = 20.0
 CLUSTER_STOP_TIMEOUT_S = 5.0
+TRAINING_TIMEOUT_S = 180.0  # Java writes the cache when the broker ends; 4 s on an idle machine
 _LOGGING = Path(__file__).with_name("kafka-log4j2.properties")
 
 
@@ -33,6 +36,7 @@ class Kafka:
     logs: Path
     say: Callable[[str], None] = lambda _: None
     nodes: list[Process] = field(default_factory=list)
+    trains: Path | None = None  # a broker that lives only to write this ahead-of-time cache
     _given_up: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -45,9 +49,12 @@ class Kafka:
             if not is_free(port):
                 raise StackError(f"port {port} is busy, Kafka needs it")
         jars = kafka_jars(self.say)
+        warm = (
+            warm_options(_train, self.say) if self.trains is None else [f"-XX:AOTCacheOutput={self.trains}"]
+        )
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._discard_other_size()
-        self.nodes = [self._node(number, jars) for number in range(len(self.ports))]
+        self._require_same_size()
+        self.nodes = [self._node(number, jars, warm) for number in range(len(self.ports))]
         self._format(jars)
         for node in self.nodes:
             node.start()
@@ -102,8 +109,8 @@ class Kafka:
             self.nodes[place].start()
         self.wait_in_service(*places)
 
-    def _node(self, number: int, jars: list[Path]) -> Process:
-        options = ["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"]
+    def _node(self, number: int, jars: list[Path], warm: list[str]) -> Process:
+        options = [*warm, "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"]
         command = self._java(jars, options, "kafka.Kafka", str(self._properties_file(number)))
         log = self.logs / ("kafka.log" if len(self.ports) == 1 else f"kafka-{number}.log")
         return Process(f"kafka-{number}", command, log)
@@ -140,7 +147,7 @@ class Kafka:
             path.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
         return path.read_text()
 
-    def _discard_other_size(self) -> None:
+    def _require_same_size(self) -> None:
         """Storage formatted for one node cannot become a cluster of three."""
         size = self.folder / "nodes"
         if size.exists() and size.read_text() != str(len(self.ports)):
@@ -189,3 +196,17 @@ class Kafka:
             "log.retention.check.interval.ms": 60000,
             "num.recovery.threads.per.data.dir": 2,
         }
+
+
+def _train(cache: Path) -> None:
+    """Starts and stops a broker of no further use, which leaves its classes in ``cache``."""
+    with tempfile.TemporaryDirectory() as scratch:
+        first, second = free_ports(2)
+        broker = Kafka(Path(scratch), [(first, second)], Path(scratch), trains=cache)
+        try:
+            broker.start()
+            in_order = broker.nodes[0].stop(TRAINING_TIMEOUT_S)
+        finally:
+            broker.kill()
+        if not in_order or not cache.exists():
+            raise StackError(f"Java wrote no cache: {broker.nodes[0].last_words()}")
