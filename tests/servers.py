@@ -25,7 +25,7 @@ from devstack.secret_file import random_secret
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".data" / "test-engines"
-START_TIMEOUT_S = 180.0  # the first start of all downloads Kafka
+START_TIMEOUT_S = 280.0  # the first start of all downloads Kafka and prepares quick starts
 
 
 @dataclass(frozen=True)
