@@ -1,0 +1,200 @@
+"""A whole system of real processes, hurt on purpose; and how to know when it has come to rest."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import asyncpg
+from aiokafka.errors import KafkaError
+
+from devstack.options import Options
+from devstack.ports import is_free
+from devstack.stack import Stack
+from tests.chaos.checker.check import check
+from tests.chaos.checker.evidence import Evidence, Operation, Position
+from tests.chaos.checker.read_databases import SERVICES, read_databases
+from tests.chaos.checker.read_ledger import read_ledger
+from tests.chaos.checker.read_mails import read_mails
+from tests.chaos.checker.read_topics import read_positions, read_topics
+from tests.chaos.checker.verdict import Verdict
+from tests.chaos.workload import Shop
+
+BASES = range(26_700, 32_000, 100)  # below the ports that the kernel gives to clients
+QUIET_WITHIN_S = 60.0  # a lease of 30 s, twice, at the worst
+# Many buyers behind one address is a load generator's privilege.
+UNLIMITED = {"GATEWAY_LIMITS__CLIENT_PER_MINUTE": "0", "GATEWAY_LIMITS__ORDER_PER_MINUTE": "0"}
+
+_UNSETTLED = """
+    SELECT (SELECT count(*) FROM {service}.outbox_pending) AS unpublished,
+           (SELECT count(*) FROM {service}.tasks
+            WHERE closed_at IS NULL AND (due_at <= now() OR lease_until IS NOT NULL)) AS due"""
+_MONEY = """
+    SELECT (SELECT count(*) FROM payments.charges WHERE state = 'captured') AS captured,
+           (SELECT count(*) FROM payments.payments WHERE paid_at IS NOT NULL) AS paid,
+           (SELECT count(*) FROM notifier.mails WHERE state = 'sent') AS mails"""
+
+
+async def eventually(
+    look: Callable[[], Awaitable[str]], *, within_s: float, what: str, every_s: float = 0.2
+) -> float:
+    """Seconds until ``look`` finds nothing missing; else an AssertionError with what is."""
+    began = time.monotonic()
+    missing = "not looked at"
+    while True:
+        with suppress(
+            OSError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, aiohttp.ClientError
+        ):
+            missing = await look()
+        if not missing:
+            return time.monotonic() - began
+        assert time.monotonic() - began < within_s, f"{what}: not within {within_s:g} s: {missing}"
+        await asyncio.sleep(every_s)
+
+
+@dataclass
+class System:
+    """One stack and everything that was done to it."""
+
+    stack: Stack
+    history: list[Operation] = field(default_factory=list)
+    kills: int = 0
+    mails_repeated_max: int = 0
+
+    # --- parts --------------------------------------------------------------------------------------------
+
+    @property
+    def shop(self) -> Shop:
+        wiring = self.stack.wiring
+        return Shop(wiring.gateway_url, wiring.simulator_url, wiring.secrets["shop_api_key"])
+
+    @property
+    def data(self) -> Path:
+        return self.stack.folder.path
+
+    @property
+    def bootstrap(self) -> str:
+        return self.stack.wiring.bootstrap
+
+    async def start(self, service: str, instance: int = 1, **settings: str) -> str:
+        """(Re)starts one instance with these settings besides its usual ones; its name, when it is ready."""
+        env = {f"{service.upper()}_{name}": value for name, value in settings.items()}
+        env |= UNLIMITED if service == "gateway" else {}
+        return await asyncio.to_thread(self.stack.start_service, service, instance, env)
+
+    async def kill(self, name: str) -> None:
+        """SIGKILL, as if the power went."""
+        assert self.stack.alive(name), f"{name} is dead already"
+        await asyncio.to_thread(self.stack.kill, name)
+        assert self.stack.process(name).exit_code == -9
+        self.kills += 1
+
+    async def revive(self, name: str) -> None:
+        """Running and ready again, with the settings it had."""
+        await asyncio.to_thread(self.stack.restart, name)
+
+    async def dies_at(self, name: str, failpoint: str, within_s: float = 60.0) -> None:
+        """Returns when the failpoint has killed this process: by SIGKILL, and it said where."""
+
+        async def look() -> str:
+            return f"{name} lives" if self.stack.alive(name) else ""
+
+        await eventually(look, within_s=within_s, what=f"{name} dies at {failpoint}", every_s=0.01)
+        process = self.stack.process(name)
+        assert process.exit_code == -9, f"exit code {process.exit_code}: {process.last_words(3)}"
+        assert f"failpoint {failpoint}:" in process.last_words(40)
+        self.kills += 1
+
+    def take_kills(self) -> int:
+        """The kills since this was asked last."""
+        kills, self.kills = self.kills, 0
+        return kills
+
+    # --- questions ----------------------------------------------------------------------------------------
+
+    @property
+    def database_url(self) -> str:
+        return self.stack.wiring.database.url("postgres", driver="postgresql")
+
+    async def sql(self, statement: str, *arguments: object) -> list[Any]:
+        connection = await asyncpg.connect(self.database_url, timeout=5)
+        try:
+            return list(await connection.fetch(statement, *arguments))
+        finally:
+            await connection.close()
+
+    async def value(self, statement: str, *arguments: object) -> Any:
+        return (await self.sql(statement, *arguments))[0][0]
+
+    async def simulator(self, method: str, path: str, body: object = None) -> Any:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, f"{self.stack.wiring.simulator_url}{path}", json=body) as response,
+        ):
+            assert response.status == 200, await response.text()
+            return await response.json()
+
+    # --- rest ---------------------------------------------------------------------------------------------
+
+    async def quiet(self, within_s: float = QUIET_WITHIN_S) -> float:
+        """Seconds until nothing waits any more: no message, no task, no webhook, no money, no mail."""
+        return await eventually(self._missing, within_s=within_s, what="the system comes to rest")
+
+    async def _missing(self) -> str:
+        for service in SERVICES:
+            row = (await self.sql(_UNSETTLED.format(service=service)))[0]
+            if any(row.values()):
+                return f"{service}: {dict(row)}"
+        totals = (await self.simulator("GET", "/_sim/ledger?limit=1"))["totals"]
+        if pending := totals["webhooks"].get("pending", 0):
+            return f"{pending} webhooks are on their way"
+        money = (await self.sql(_MONEY))[0]
+        if money["captured"] < totals["razorpay"]["captures"]:
+            return f"{totals['razorpay']['captures']} captures, {money['captured']} known"
+        if money["mails"] < money["paid"]:
+            return f"{money['paid']} paid, {money['mails']} mails"
+        lags = [(p.group, p.end - p.committed) for p in await read_positions(self.bootstrap)]
+        return f"lag: {behind[:3]}" if (behind := [lag for lag in lags if lag[1]]) else ""
+
+    async def evidence(self) -> Evidence:
+        """All sources, read from outside: first how far each group has come, last what it took."""
+        positions: tuple[Position, ...] = ()
+
+        async def without_lag() -> str:  # checkpoints go on being published
+            nonlocal positions
+            positions = await read_positions(self.bootstrap)
+            return ", ".join(p.group for p in positions if p.committed < p.end)
+
+        await eventually(without_lag, within_s=10, what="all is read")
+        topics = await read_topics(self.bootstrap)
+        return Evidence(
+            ledger=await asyncio.to_thread(read_ledger, self.data / "simulator" / "ledger.jsonl"),
+            books=await read_databases(self.database_url),
+            topics=topics,
+            positions=positions,
+            mails=await asyncio.to_thread(read_mails, self.data / "mailbox"),
+            history=tuple(self.history),
+            mails_repeated_max=self.mails_repeated_max,
+        )
+
+    async def verdict(self) -> tuple[Evidence, Verdict]:
+        evidence = await self.evidence()
+        return evidence, await asyncio.to_thread(check, evidence)
+
+
+@contextmanager
+def running(folder: Path, *, time_scale: float, seed: int = 0) -> Iterator[System]:
+    """A fresh system on ports of its own; nothing of it is left afterwards."""
+    for base in BASES:
+        options = Options(folder, base, time_scale=time_scale, seed=seed)
+        if all(is_free(port) for port in options.wanted_ports()):
+            break
+    else:
+        raise AssertionError(f"no free ports from {BASES.start} to {BASES.stop}")
+    with Stack(options) as stack:
+        stack.start_service("gateway", env=UNLIMITED)
+        yield System(stack)

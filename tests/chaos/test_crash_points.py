@@ -1,0 +1,105 @@
+"""Processes die by SIGKILL exactly where it can hurt, with payments under way; nothing is lost or doubled."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.chaos.autopsy import Remains, autopsy
+from tests.chaos.outcome import settle
+from tests.chaos.system import System, running
+from tests.chaos.workload import Workload
+
+SEED = 20_250_811
+TIME_SCALE = 20  # the provider repeats a webhook after 1.5 s; an attempt lives 90 s
+UNDER_WAY_MIN = 20
+TRIES = 4  # a kill may meet the process at idle; what must be shown decides
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with running(tmp_path_factory.mktemp("crashes"), time_scale=TIME_SCALE) as started:
+        yield started
+
+
+@dataclass(frozen=True)
+class Place:
+    """A failpoint, at which pass it kills, and what the dead process must have left."""
+
+    name: str
+    nth: int
+    left: Callable[[Remains], int] = lambda _: 1
+
+    def __str__(self) -> str:
+        return self.name
+
+
+AFTER_ACCEPT = Place("gateway.after_accept", 150)  # its proof is what the clients repeat
+AFTER_SMTP = Place("notifier.after_smtp", 15, lambda r: r.mailed)
+WRITING = (
+    Place("payments.before_db_commit", 25, lambda r: r.uncommitted),
+    Place("payments.after_db_commit", 25, lambda r: r.repeated),
+    Place("relay.after_publish", 25, lambda r: r.published),
+)
+CALLING = (
+    Place("tasks.claimed", 25, lambda r: r.claimed),
+    Place("tasks.performed", 25, lambda r: r.opened),
+)
+
+
+async def dies(system: System, service: str, place: Place, load: Workload) -> int:
+    """Lets the service die at this place until that has left what it must; how much will be done again."""
+    again = 0
+    for _ in range(TRIES):
+        await system.start(service, FAILPOINT=f"{place.name}:exit@{place.nth}")
+        await system.dies_at(service, place.name)
+        under_way = len(load.under_way)
+        assert under_way >= UNDER_WAY_MIN, f"only {under_way} payments were under way"
+        remains = await autopsy(system, service)
+        again += remains.again
+        system.mails_repeated_max += remains.mailed if service == "notifier" else 0
+        print(f"  {place} died with {under_way} payments under way and left {remains}")
+        if place.left(remains):
+            return again
+    raise AssertionError(f"{TRIES} deaths at {place} left nothing half done")
+
+
+async def test_gateway_dies_between_kafkas_ack_and_its_answer(system: System) -> None:
+    """Nobody was answered, Kafka has it: the client asks again, and there is one order, one attempt."""
+    async with Workload(system.shop, SEED) as load:
+        for _ in range(3):
+            await dies(system, "gateway", AFTER_ACCEPT, load)
+        await system.start("gateway")
+        repeated = await settle(system, load, "gateway after Kafka's ack", load.unanswered)
+    assert repeated["commands"] > 0
+    assert load.unanswered > 0
+
+
+async def test_payments_dies_around_its_commits(system: System) -> None:
+    """Before the database's commit, between that and the offset's, and after publishing."""
+    async with Workload(system.shop, SEED + 1) as load:
+        again = [await dies(system, "payments", place, load) for place in WRITING]
+        await system.start("payments")
+        repeated = await settle(system, load, "payments around its commits", sum(again))
+    assert sum(again) > 0
+    assert repeated["published"] > 0
+
+
+async def test_payments_dies_around_its_calls_to_the_provider(system: System) -> None:
+    """With a claimed task, and after the provider acted; then it is looked up, never done again."""
+    async with Workload(system.shop, SEED + 2, verify_share=0.0) as load:
+        again = [await dies(system, "payments", place, load) for place in CALLING]
+        await system.start("payments")
+        repeated = await settle(system, load, "payments around its calls", sum(again))
+    assert repeated["tasks"] > 0
+
+
+async def test_notifier_dies_after_the_mail_left(system: System) -> None:
+    """The mail may come twice, with one number and one Message-ID; no other is sent twice."""
+    async with Workload(system.shop, SEED + 3) as load:
+        again = [await dies(system, "notifier", AFTER_SMTP, load) for _ in range(2)]
+        await system.start("notifier")
+        repeated = await settle(system, load, "notifier after SMTP", sum(again))
+    assert repeated["mails"] > 0
