@@ -95,8 +95,7 @@ def _pay_out(message: PayOut, account: Account, incoming: Incoming, now: datetim
     payout = Payout(f"{account.id}-{len(account.payouts)}", message.amount, principal=principal, key=key)
     request = msgspec.json.encode({"operation": payout.operation, "amount": payout.amount})
     task = Task("pay_out", payout.operation, account.id, payload=request, priority=20)
-    decision = _changed(replace(account, payouts=(*account.payouts, payout)), now)
-    return replace(decision, tasks=(task,))
+    return _changed(replace(account, payouts=(*account.payouts, payout)), now, tasks=(task,))
 
 
 @_decide.register
@@ -123,12 +122,14 @@ def _break(message: Break, account: Account, _incoming: Incoming, _now: datetime
     return Decision(replace(account, deposited=deposited, note=notes[message.how]))
 
 
-def _changed(account: Account, now: datetime, *answers: Answer) -> Decision[Account]:
+def _changed(
+    account: Account, now: datetime, *answers: Answer, tasks: tuple[Task, ...] = ()
+) -> Decision[Account]:
     after = replace(account, version=account.version + 1)
     paid_out = sum(p.amount for p in after.payouts if p.done)
     message = Changed(account=after.id, available=after.available, paid_out=paid_out)
     event = Outgoing(EVENTS.name, after.id, message, now, after.version)
-    return Decision(after, events=(event,), answers=answers)
+    return Decision(after, events=(event,), tasks=tasks, answers=answers)
 
 
 def _asked(key: IdempotencyKey | None) -> tuple[str, str] | None:
