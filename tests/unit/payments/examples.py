@@ -17,9 +17,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 AMOUNT = 49_900
 SOMEONE = Asker("waiting-1")
 
-_razorpay = RazorpayAdapter(
-    RazorpaySettings(key_id="rzp_test_x", key_secret="k" * 20, account="acc_1")
-)
+_razorpay = RazorpayAdapter(RazorpaySettings(key_id="rzp_test_x", key_secret="k" * 20, account="acc_1"))
 
 POLICY = Policy(
     providers={
