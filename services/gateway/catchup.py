@@ -6,7 +6,7 @@ from typing import Annotated
 from urllib.parse import parse_qsl
 
 from litestar import get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from services.gateway.checkout import Asked
 from services.gateway.reading import Cursor, Payments
@@ -40,7 +40,7 @@ class ChangesAnswer(View, frozen=True, kw_only=True):
 async def changes(
     request: Asked,
     payments: Payments,
-    updated_since: Annotated[str | None, Parameter(query="updatedSince", description="RFC 3339")] = None,
+    updated_since: Annotated[str | None, QueryParameter(name="updatedSince", description="RFC 3339")] = None,
     cursor: str | None = None,
     limit: str | None = None,
 ) -> ChangesAnswer:

@@ -1,5 +1,6 @@
 """Reads of the projection: one payment, or all that changed since a cursor."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from shared.messages.payments import PaymentSnapshot
 
 HISTORY_MAX = 200  # lines; the newest ones
 RESTORED_AT_ONCE = 10_000
+READ_S = 2.0  # a read takes 1 ms; a database that is silent for this long is away
 
 _snapshot = msgspec.json.Decoder(PaymentSnapshot)
 
@@ -108,7 +110,7 @@ class Payments:
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[AsyncConnection]:
         try:
-            async with self._engine.connect() as connection:
+            async with asyncio.timeout(READ_S), self._engine.connect() as connection:
                 yield connection
         except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
             raise Unavailable("database-unavailable", retry_after_s=1.0) from error

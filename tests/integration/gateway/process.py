@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 ROOT = Path(__file__).resolve().parents[3]
-SIGNING_KEY = "k3y-of-the-checkout-tokens-0123456789abcdef"
+SIGNING_KEY = "k3y-of-the-checkout-tokens-0123456789abcdef-0123456789abcdef-0123456789"
 KEY_SECRET = "rzp-key-secret-of-this-stack"
 WEBHOOK_SECRETS = ("wh-secret-new-9d8f7a6b5c", "wh-secret-old-1a2b3c4d5e")
 API_KEYS = {

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from shared.envelope import Envelope
+from tests.integration.gateway.eventually import eventually
 from tests.integration.gateway.orders import new_order_id, order, proof, token
 from tests.integration.gateway.payments import Answer, as_the_contract_says
 from tests.integration.gateway.process import RETURN_URL, SHOP_ORIGIN, server
@@ -162,6 +163,21 @@ def test_each_of_two_instances_gets_its_own_answers(system: System) -> None:
         assert second.stop() == 0
 
 
+def test_death_after_the_acknowledgement_of_a_command_is_met_by_repeating_it(
+    system: System, http: httpx.Client
+) -> None:
+    dying = system.another("dies", GATEWAY_FAILPOINT="gateway.after_accept:exit@1")
+    dying.start()
+    order_id = new_order_id()
+    body, path = {"orderId": order_id}, "/api/payments/create-order"
+    with httpx.Client(base_url=dying.url, verify=False) as client, pytest.raises(httpx.TransportError):
+        client.post(path, json=body, headers=token(order_id))
+    eventually(lambda: len(system.payments.commands) == 1)
+    assert http.post(path, json=body, headers=token(order_id)).status_code == 200
+    first, second = system.payments.commands
+    assert (first.id != second.id, first.data) == (True, second.data)
+
+
 # --- the return from a redirect ---------------------------------------------------------------------------
 
 
@@ -170,9 +186,7 @@ def test_return_confirms_and_leads_to_the_configured_shop(system: System, http: 
     answer = http.post(f"/api/payments/return/razorpay?orderId={order_id}", data=proof())
     assert answer.status_code == 303
     assert answer.headers["location"] == f"{RETURN_URL}&orderId={order_id}"
-    deadline = time.monotonic() + 5
-    while not system.payments.commands and time.monotonic() < deadline:
-        time.sleep(0.02)
+    eventually(lambda: system.payments.commands)
     (command,) = system.payments.commands
     assert command.type == "payments.confirm_checkout.v1"
     assert command.subject == order_id

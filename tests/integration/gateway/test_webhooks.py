@@ -62,3 +62,20 @@ def test_many_at_once_are_all_kept(system: System) -> None:
     assert system.payments.produced() == before + len(bodies)
     kept = {base64.b64decode(json.loads(bytes(e.data))["body"]) for e in system.payments.webhooks()}
     assert kept.issuperset(bodies)
+
+
+def test_death_after_the_acknowledgement_leaves_one_webhook_under_one_id(
+    system: System, http: httpx.Client
+) -> None:
+    """The provider saw no 200 and sends it again: both messages have the same id."""
+    dying = system.another("dies", GATEWAY_FAILPOINT="gateway.after_accept:exit@1")
+    dying.start()
+    body = captured()
+    with httpx.Client(base_url=dying.url, verify=False) as client, pytest.raises(httpx.TransportError):
+        client.post(RAZORPAY, content=body, headers=webhook(body))
+    assert dying.process is not None
+    assert dying.process.wait(10) == -9
+    assert len(with_body(system, body)) == 1
+    assert http.post(RAZORPAY, content=body, headers=webhook(body)).status_code == 200
+    first, second = with_body(system, body)
+    assert first[0].id == second[0].id
