@@ -1,6 +1,7 @@
 """Which number each part of a stack listens on: all follow from one base."""
 
 import contextlib
+import random
 import socket
 from dataclasses import dataclass
 
@@ -8,6 +9,9 @@ DEFAULT_BASE = 8700
 HOST = "127.0.0.1"
 SERVICES = ("gateway", "payments", "notifier", "reconciler")
 INSTANCES_MAX = 8  # of one service: keeps every number of a stack below base + 100
+
+_LOWEST, _HIGHEST = 10_000, 32_000  # Linux and macOS give outgoing connections higher ones
+_DRAW = random.SystemRandom()
 
 _HTTP = {"gateway": 0, "notifier": 1, "reconciler": 2}
 _OPS = {name: 4 + place for place, name in enumerate(SERVICES)}
@@ -80,9 +84,22 @@ def answers(port: int, timeout_s: float = 0.5) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Numbers that no one listens on, all different; take them soon."""
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(contextlib.closing(socket.socket())) for _ in range(count)]
-        for probe in probes:
-            probe.bind((HOST, 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
+    """Numbers that no one listens on, all different; take them soon.
+
+    Drawn from below those that the kernel gives to outgoing connections: there, a server that
+    restarts could find its port taken, or a client that tries again could reach itself.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        port = _DRAW.randrange(_LOWEST, _HIGHEST)
+        if port not in found and is_free(port):
+            found.append(port)
+    return found
+
+
+def free_base() -> int:
+    """A base whose hundred numbers are all free; take them soon."""
+    while True:
+        base = _DRAW.randrange(_LOWEST, _HIGHEST - 100, 100)
+        if all(is_free(base + offset) for offset in range(100)):
+            return base

@@ -15,20 +15,12 @@ import pytest
 from devstack import machine
 from devstack.data_folder import DataFolder, Running
 from devstack.options import Options, Parts
-from devstack.ports import free_ports, is_free
+from devstack.ports import free_base
 from devstack.process import StackError, wait_until
 from devstack.services import ROOT
 from devstack.stack import Stack
 
 READY_S = 150.0
-
-
-def port_base() -> int:
-    """A base whose ports were all free a moment ago."""
-    while True:
-        (base,) = free_ports(1)
-        if base < 65000 and all(is_free(port) for port in Options(Path(), base).wanted_ports()):
-            return base
 
 
 def command_line(command: str, folder: Path, base: int) -> subprocess.Popen[str]:
@@ -55,7 +47,7 @@ def living(children: dict[str, Running]) -> list[str]:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Engines, simulator and mailbox, brought back when they die."""
     folder = tmp_path_factory.mktemp("stack")
-    with Stack(Options(folder, port_base(), Parts.OUTSIDE, respawn=True)) as running:
+    with Stack(Options(folder, free_base(), Parts.OUTSIDE, respawn=True)) as running:
         yield running
 
 
@@ -101,7 +93,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(stack: Stack) -> None:
 
 def test_a_second_stack_in_the_same_folder_is_refused(stack: Stack) -> None:
     with pytest.raises(StackError, match=f"already runs in .* \\(process {os.getpid()}\\)"):
-        Stack(Options(stack.folder.path, port_base(), Parts.ENGINES)).start()
+        Stack(Options(stack.folder.path, free_base(), Parts.ENGINES)).start()
 
 
 def test_a_busy_port_is_one_clear_line_and_exit_code_2(stack: Stack, tmp_path: Path) -> None:
@@ -115,7 +107,7 @@ def test_a_busy_port_is_one_clear_line_and_exit_code_2(stack: Stack, tmp_path: P
 
 def test_two_stacks_run_side_by_side_and_ctrl_c_leaves_no_process(stack: Stack, tmp_path: Path) -> None:
     folder = tmp_path / "second"
-    process = command_line("engines", folder, port_base())
+    process = command_line("engines", folder, free_base())
     try:
         wait_until(lambda: len(children_of(folder)) == 2, what="the second stack", timeout_s=READY_S)
         children = children_of(folder)
@@ -131,7 +123,7 @@ def test_two_stacks_run_side_by_side_and_ctrl_c_leaves_no_process(stack: Stack, 
 
 
 def test_a_killed_stack_takes_its_processes_along_and_can_start_again(tmp_path: Path) -> None:
-    folder, base = tmp_path / "stack", port_base()
+    folder, base = tmp_path / "stack", free_base()
     process = command_line("engines", folder, base)
     try:
         wait_until(lambda: len(children_of(folder)) == 2, what="the stack", timeout_s=READY_S)
