@@ -15,6 +15,7 @@ from tests.servers import DatabaseUrls, Servers, new_database, servers
 ONE_AT_A_TIME = ("e2e", "chaos")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Deals out tests to workers: a file stays together, and so do all whole-system tests."""
     for item in items:
