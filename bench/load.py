@@ -1,7 +1,7 @@
 """The load generator, a process of its own: signed requests over raw sockets, times of each.
 
-It reads a specification as JSON from its first argument, prints `ready` once every request is built and
-every connection open, starts at a line on its standard input, and ends with one line of JSON. Written for
+It reads a specification as JSON from its first argument, prints `ready` once every request is built,
+connects and starts at a line on its standard input, and ends with one line of JSON. Written for
 little work per request (about 20 µs), because it shares the machine with what it measures.
 """
 
@@ -183,11 +183,11 @@ class Load:
 
 async def main(spec: Spec) -> None:
     load = Load(spec)
-    connections = await load.connect()
     gc.collect()
     gc.disable()
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
+    connections = await load.connect()
     before = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
     await load.run(connections)
     load.keep()
