@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import asyncpg
+import psutil
 from aiokafka.errors import KafkaError
 
 from devstack.options import Options
@@ -41,18 +43,23 @@ _MONEY = """
 
 async def eventually(
     look: Callable[[], Awaitable[str]], *, within_s: float, what: str, every_s: float = 0.2
-) -> float:
-    """Seconds until ``look`` finds nothing missing; else an AssertionError with what is."""
-    began = time.monotonic()
-    missing = "not looked at"
+) -> None:
+    """Returns when ``look`` finds nothing missing; an AssertionError with what is missing when that has not
+    changed for so long, or after five times as long: a busy machine is slow and still gets there.
+    """
+    missing, said = "", "not looked at"
+    began = changed = time.monotonic()
     while True:
         with suppress(
             OSError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, aiohttp.ClientError
         ):
             missing = await look()
-        if not missing:
-            return time.monotonic() - began
-        assert time.monotonic() - began < within_s, f"{what}: not within {within_s:g} s: {missing}"
+            if not missing:
+                return
+        now = time.monotonic()
+        said, changed = missing, now if missing != said else changed
+        if now - changed > within_s or now - began > 5 * within_s:
+            raise AssertionError(f"{what}: not after {now - began:.0f} s: {missing}")
         await asyncio.sleep(every_s)
 
 
@@ -64,6 +71,7 @@ class System:
     history: list[Operation] = field(default_factory=list)
     kills: int = 0
     mails_repeated_max: int = 0
+    repeated: Counter[str] = field(default_factory=Counter)  # as `outcome.done_again` last saw it
 
     # --- parts --------------------------------------------------------------------------------------------
 
@@ -106,8 +114,47 @@ class System:
         await eventually(look, within_s=within_s, what=f"{name} dies at {failpoint}", every_s=0.01)
         process = self.stack.process(name)
         assert process.exit_code == -9, f"exit code {process.exit_code}: {process.last_words(3)}"
-        assert f"failpoint {failpoint}:" in process.last_words(40)
+        assert f"failpoint {failpoint}: SIGKILL" in process.last_words(40)
         self.kills += 1
+
+    async def freezes_at(self, name: str, failpoint: str, within_s: float = 60.0) -> None:
+        """Returns when the failpoint has stopped this process: it lives, holds all it held, and is silent."""
+        pid = self.stack.process(name).pid
+        assert pid is not None
+
+        async def look() -> str:
+            status = psutil.Process(pid).status()
+            return "" if status == psutil.STATUS_STOPPED else f"{name} is {status}"
+
+        await eventually(look, within_s=within_s, what=f"{name} freezes at {failpoint}", every_s=0.01)
+        assert f"failpoint {failpoint}: SIGSTOP" in self.stack.process(name).last_words(40)
+
+    async def unready(self, name: str, within_s: float = 30.0) -> None:
+        """Returns when the process lives and says that it cannot work."""
+
+        async def look() -> str:
+            ready = await asyncio.to_thread(self.stack.is_ready, name)
+            return f"{name} says it is ready" if ready or not self.stack.alive(name) else ""
+
+        await eventually(look, within_s=within_s, what=f"{name} notices")
+
+    async def took_over(self, name: str, lease: str, groups: list[str], within_s: float = 30.0) -> None:
+        """Returns when this instance holds the lease, and every partition of the groups has moved on."""
+        service, _, instance = name.partition("-")
+        begun = {(p.group, p.partition): p.end for p in await read_positions(self.bootstrap)}
+
+        async def look() -> str:
+            owners = await self.sql(f"SELECT owner FROM {service}.leases WHERE name = $1", lease)
+            if not owners[0]["owner"].startswith(f"{service}-{instance}/"):
+                return f"{lease} is with {owners[0]['owner']}"
+            behind = [
+                (p.group, p.partition)
+                for p in await read_positions(self.bootstrap)
+                if p.group in groups and p.committed < begun[p.group, p.partition]
+            ]
+            return f"{behind} have not moved" if behind else ""
+
+        await eventually(look, within_s=within_s, what=f"{name} takes over")
 
     def take_kills(self) -> int:
         """The kills since this was asked last."""
@@ -140,9 +187,9 @@ class System:
 
     # --- rest ---------------------------------------------------------------------------------------------
 
-    async def quiet(self, within_s: float = QUIET_WITHIN_S) -> float:
-        """Seconds until nothing waits any more: no message, no task, no webhook, no money, no mail."""
-        return await eventually(self._missing, within_s=within_s, what="the system comes to rest")
+    async def quiet(self, within_s: float = QUIET_WITHIN_S) -> None:
+        """Returns when nothing waits any more: no message, no task, no webhook, no money, no mail."""
+        await eventually(self._missing, within_s=within_s, what="the system comes to rest", every_s=0.5)
 
     async def _missing(self) -> str:
         for service in SERVICES:

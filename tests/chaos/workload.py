@@ -19,7 +19,7 @@ CLIENTS = 28  # so that 20 and more payments are always under way
 ASK_TIMEOUT_S = 12.0  # above the gateway's own limit of 10 s
 AGAIN_AFTER_S = 0.15
 LOOK_EVERY_S = 0.3
-PATIENCE_S = 100.0  # of one shopper with one order: above a task's lease, twice, and a restart
+PATIENCE_S = 180.0  # of one shopper with one order: leases of 30 s, restarts, and a busy machine
 INFO = frozenset({202, 408, 429})
 # (currency, share, what the provider can express)
 CURRENCIES = (("INR", 0.8, 1), ("USD", 0.1, 1), ("JPY", 0.05, 1), ("KWD", 0.05, 10))
@@ -89,9 +89,16 @@ class Workload:
 
     async def bought(self, more: int, timeout_s: float = 60.0) -> None:
         """Returns once so many more orders are paid."""
-        target, deadline = self.paid + more, time.monotonic() + timeout_s
-        while self.paid < target:
-            assert time.monotonic() < deadline, f"only {self.paid} of {target} paid; {self._stuck()}"
+        await self._reached(lambda: self.paid, more, timeout_s, "paid")
+
+    async def refused(self, more: int, timeout_s: float = 60.0) -> None:
+        """Returns once so many more calls were refused, or not answered at all."""
+        await self._reached(lambda: self.unanswered, more, timeout_s, "refused")
+
+    async def _reached(self, count: Callable[[], int], more: int, timeout_s: float, what: str) -> None:
+        target, deadline = count() + more, time.monotonic() + timeout_s
+        while count() < target:
+            assert time.monotonic() < deadline, f"only {count()} of {target} {what}; {self._stuck()}"
             await asyncio.sleep(0.05)
 
     async def finish(self) -> None:
