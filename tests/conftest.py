@@ -3,25 +3,29 @@
 import os
 import secrets
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from devstack.database_server import DatabaseServer
 from devstack.process import StackError
 from tests.servers import DatabaseUrls, Servers, new_database, servers
 
 # Tests that start a whole system take the machine in turn; all others run beside each other.
-ONE_AT_A_TIME = ("e2e", "chaos")
+ONE_AT_A_TIME = ("tests/e2e/", "tests/chaos/")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class BySubject(LoadScopeScheduling):  # type: ignore[misc] # pytest-xdist publishes no types
     """Deals out tests to workers: a file stays together, and so do all whole-system tests."""
-    for item in items:
-        parts = item.path.relative_to(Path(__file__).parent).parts
-        group = "whole-system" if parts[0] in ONE_AT_A_TIME else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "whole-system" if path.startswith(ONE_AT_A_TIME) else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> BySubject:
+    return BySubject(config, log)
 
 
 @pytest.fixture(scope="session")
