@@ -171,7 +171,7 @@ class Loop(Generic[S]):
             else:
                 await self._together(chunk)
             self._adapt(len(chunk))
-        await self._retried(lambda: self._proved(records))
+        await self._retried(lambda: self._proved(records, counted=died_before))
 
     def _adapt(self, count: int) -> None:
         """The next batches are as long as may be decided in DECIDING_MAX_S, judging by the last one."""
@@ -283,8 +283,9 @@ class Loop(Generic[S]):
             else:
                 await self._alone(incoming)
 
-    async def _proved(self, records: Sequence[Record]) -> None:
-        new = {r.partition: r.offset for r in records if r.partition not in self._proven}
+    async def _proved(self, records: Sequence[Record], *, counted: bool) -> None:
+        """Forgets the marks and counts of this batch: its work is done."""
+        new = {r.partition: r.offset for r in records if counted or r.partition not in self._proven}
         if not new:
             return
         async with self.applier.engine.begin() as connection:

@@ -110,6 +110,7 @@ class Relay:
 
     def __init__(self, engine: AsyncEngine, publisher: Publisher, lease: Lease) -> None:
         self._engine = engine
+        self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")  # no round trips for a BEGIN
         self._publisher = publisher
         self._lease = lease
         self._woken = asyncio.Event()
@@ -178,7 +179,7 @@ class Relay:
         if now - self._full_scan_at > SETTLED_S:
             self._floor.position, self._full_scan_at = 0, now
         settled = self._floor.settled(now)
-        async with self._engine.connect() as connection:
+        async with self._reads.connect() as connection:
             if self._floor.wants_sample(now):
                 self._floor.sampled(now, (await connection.execute(_LAST_VALUE)).scalar_one())
             bounds = {"floor": self._floor.position, "limit": READ_MAX, "bytes": READ_BYTES_MAX}

@@ -1,5 +1,6 @@
 """Error texts that are kept and shown: bounded, without control characters, saying where it happened."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,10 +18,9 @@ def test_the_error_comes_first_and_then_where_it_happened() -> None:
     def decide() -> None:
         raise ValueError("no rule " * 1000)
 
-    try:
+    with pytest.raises(ValueError, match="no rule") as raised:
         decide()
-    except ValueError as error:
-        text = described(error)
+    text = described(raised.value)
     assert text.startswith("ValueError: no rule")
     assert "in decide" in text
     assert len(text) <= ERROR_LENGTH_MAX + 100

@@ -14,6 +14,20 @@ from shared.inbox import Incoming
 from tests.integration.kit.example.domain import Account, Payout
 from tests.integration.kit.example.messages import Changed, FactSeen
 
+_INSERT_MISSING = text("""
+    INSERT INTO accounts (account) SELECT k FROM unnest(CAST(:keys AS text[])) k ORDER BY k
+    ON CONFLICT DO NOTHING""")
+
+_LOCK = text("""
+    SELECT account, deposited, version FROM accounts
+    WHERE account = ANY(CAST(:keys AS text[])) ORDER BY account FOR NO KEY UPDATE""")
+
+_PAYOUTS = text("""
+    SELECT account, operation, amount, done, principal, key FROM payouts
+    WHERE account = ANY(CAST(:keys AS text[])) ORDER BY account, n""")
+
+_REFS = text("SELECT account, ref FROM refs WHERE account = ANY(CAST(:keys AS text[]))")
+
 
 class AccountStore:
     """Loads as the kit asks: missing rows first, then the locks, then what hangs under them."""
@@ -33,30 +47,15 @@ class AccountStore:
 
     async def load(self, connection: AsyncConnection, keys: Sequence[str]) -> dict[str, Account]:
         wanted = {"keys": list(keys)}
-        await connection.execute(
-            text("""INSERT INTO accounts (account) SELECT k FROM unnest(CAST(:keys AS text[])) k ORDER BY k
-                    ON CONFLICT DO NOTHING"""),
-            wanted,
-        )
-        rows = await connection.execute(
-            text("""SELECT account, deposited, version FROM accounts
-                    WHERE account = ANY(CAST(:keys AS text[])) ORDER BY account FOR NO KEY UPDATE"""),
-            wanted,
-        )
+        await connection.execute(_INSERT_MISSING, wanted)
+        rows = await connection.execute(_LOCK, wanted)
         accounts = {r.account: Account(r.account, r.deposited, r.version) for r in rows}
-        children = await connection.execute(
-            text("""SELECT account, operation, amount, done, principal, key FROM payouts
-                    WHERE account = ANY(CAST(:keys AS text[])) ORDER BY account, n"""),
-            wanted,
-        )
+        children = await connection.execute(_PAYOUTS, wanted)
         for c in children:
             payout = Payout(c.operation, c.amount, c.done, c.principal, c.key)
             account = accounts[c.account]
             accounts[c.account] = replace(account, payouts=(*account.payouts, payout))
-        refs = await connection.execute(
-            text("SELECT account, ref FROM refs WHERE account = ANY(CAST(:keys AS text[]))"), wanted
-        )
-        for r in refs:
+        for r in await connection.execute(_REFS, wanted):
             account = accounts[r.account]
             accounts[r.account] = replace(account, refs=(*account.refs, r.ref))
         return accounts

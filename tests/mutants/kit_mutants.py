@@ -1,0 +1,371 @@
+"""Seeded bugs of the kit: the ways in which systems like this one lose or double things."""
+
+from tests.mutants.mutant import Mutant
+
+KIT = "tests/integration/kit"
+CRASH = f"{KIT}/test_crashes.py::test_a_death_at_this_place_loses_and_doubles_nothing"
+OUTBOX = f"{KIT}/test_outbox.py"
+TASKS = f"{KIT}/test_tasks.py"
+OWNERS = f"{KIT}/test_owners.py"
+ANSWERS = f"{KIT}/test_answers.py"
+LADDER = f"{KIT}/test_ladder.py"
+POISON = f"{KIT}/test_poison.py"
+STORE = f"{KIT}/example/store.py"
+
+_OUTBOX = (
+    Mutant(
+        "rows are deleted before Kafka has them",
+        "shared/outbox.py",
+        """        await self._publish(rows)
+        passing("relay.after_publish")
+        await self._delete([r.position for r in rows])
+""",
+        """        await self._delete([r.position for r in rows])
+        await self._publish(rows)
+""",
+        (f"{OUTBOX}::test_rows_stay_until_kafka_has_them",),
+    ),
+    Mutant(
+        "the relay is a cursor",
+        "shared/outbox.py",
+        "        PUBLISHED.inc(len(rows))\n",
+        "        PUBLISHED.inc(len(rows))\n        self._floor.position = rows[-1].position\n",
+        (f"{OUTBOX}::test_a_row_that_commits_after_a_later_one_was_published_is_published",),
+    ),
+    Mutant(
+        "the floor passes rows that wait",
+        "shared/outbox.py",
+        "settled if lowest_pending is None else min(settled, lowest_pending - 1)",
+        "settled",
+        ("tests/unit/kit/test_floor.py",),
+    ),
+    Mutant(
+        "the floor trusts positions that have not settled",
+        "shared/outbox.py",
+        "return value if now - read_at >= SETTLED_S else 0",
+        "return value",
+        ("tests/unit/kit/test_floor.py",),
+    ),
+    Mutant(
+        "the relay does not keep the order",
+        "shared/outbox.py",
+        "        for row in rows:\n            by_topic",
+        "        for row in reversed(rows):\n            by_topic",
+        (f"{OUTBOX}::test_many_rows_of_many_keys_and_topics_leave_in_order",),
+    ),
+    Mutant(
+        "rows are deleted without looking at the lease",
+        "shared/outbox.py",
+        """ AND EXISTS (
+        SELECT 1 FROM leases WHERE name = :name AND owner = :owner AND until > clock_timestamp())\"\"\")""",
+        """ AND :name <> :owner\"\"\")""",
+        (f"{OUTBOX}::test_a_relay_whose_lease_another_has_publishes_and_deletes_nothing",),
+    ),
+    Mutant(
+        "a lease is taken while another holds it",
+        "shared/leases.py",
+        "OR leases.until < clock_timestamp() OR",
+        "OR true OR",
+        (f"{OUTBOX}::test_one_holds_the_lease_and_the_next_gets_it_only_when_that_one_knows",),
+    ),
+    Mutant(
+        "a holder does not notice that its lease ran out",
+        "shared/leases.py",
+        "return time.monotonic() < self._until",
+        "return self._until > 0",
+        (f"{OUTBOX}::test_one_holds_the_lease_and_the_next_gets_it_only_when_that_one_knows",),
+    ),
+    Mutant(
+        "two processes of one name share a lease",
+        "shared/leases.py",
+        'self.owner = f"{owner}/{secrets.token_hex(4)}"',
+        'self.owner = f"{owner}/{len(secrets.token_hex(4))}"',
+        (f"{OUTBOX}::test_a_new_process_of_the_same_name_takes_over_at_once_and_only_once",),
+    ),
+    Mutant(
+        "cleaning deletes what is parked",
+        "shared/inbox.py",
+        "\n                  AND outcome <> 'parked' LIMIT :limit",
+        " LIMIT :limit",
+        (f"{OUTBOX}::test_cleaning_forgets_what_is_old_and_never_what_is_parked",),
+    ),
+    Mutant(
+        "no partition is made ahead",
+        "shared/service.py",
+        '            await connection.execute(text("SELECT outbox_partitions_ahead()"))\n',
+        '            await connection.execute(text("SELECT 1"))\n',
+        (f"{OUTBOX}::test_the_archive_gets_its_next_partition_ahead_of_need",),
+    ),
+)
+
+_INBOX = (
+    Mutant(
+        "offsets are committed before the database",
+        "shared/subscribe.py",
+        """                if await loop.handle([_record(r, prefix) for r in raw]):
+                    await _commit(subscriber.consumer, raw, loop.name)
+""",
+        """                await _commit(subscriber.consumer, raw, loop.name)
+                await loop.handle([_record(r, prefix) for r in raw])
+""",
+        (f"{CRASH}[example.before_db_commit:exit@3]",),
+    ),
+    Mutant(
+        "the inbox is claimed in a transaction of its own",
+        "shared/apply.py",
+        "            fresh, other_body = await inbox.claim(connection, self.consumer, batch)\n",
+        """            async with self.engine.begin() as own:
+                fresh, other_body = await inbox.claim(own, self.consumer, batch)
+""",
+        (f"{CRASH}[example.before_db_commit:exit@3]",),
+    ),
+    Mutant(
+        "nothing is deduplicated",
+        "shared/inbox.py",
+        "    claimed = {row.message_id for row in rows}\n",
+        "    claimed = set(first)\n",
+        (f"{CRASH}[example.after_db_commit:exit@3]",),
+    ),
+    Mutant(
+        "the inbox is claimed in the order of arrival",
+        "shared/inbox.py",
+        "[first[id_] for id_ in sorted(first)]",
+        "list(first.values())",
+        (f"{OWNERS}::test_two_owners_of_the_same_messages_in_opposite_order",),
+    ),
+    Mutant(
+        "parked messages are dropped",
+        "shared/apply.py",
+        "            await inbox.park(connection, self.consumer, parkings)\n",
+        "",
+        (f"{LADDER}::test_one_good_message_between_bad_ones_keeps_the_loop_going",),
+    ),
+    Mutant(
+        "the same id with another body goes unseen",
+        "shared/inbox.py",
+        "    return fresh, [i for i in rest if (i.id, i.fingerprint) in other]\n",
+        "    return fresh, [i for i in rest if not other]\n",
+        (f"{POISON}::test_the_same_id_with_another_body_is_parked_with_an_alarm",),
+    ),
+    Mutant(
+        "the Kafka key is not compared with the subject",
+        "shared/consume.py",
+        "if self.keyed and record.key",
+        "if not self.keyed and record.key",
+        (f"{POISON}::test_each_unreadable_command_is_parked_whole_and_the_others_flow",),
+    ),
+    Mutant(
+        "a new version of a known event is skipped",
+        "shared/consume.py",
+        'if type_.rpartition(".v")[0] in',
+        'if type_.rpartition("?")[0] in',
+        (f"{POISON}::test_unknown_events_are_skipped_and_new_versions_of_known_ones_parked",),
+    ),
+    Mutant(
+        "an outage parks messages",
+        "shared/database.py",
+        "(*AWAY, Unavailable, WrongIsolation, MemoryError)",
+        "(*AWAY, WrongIsolation, MemoryError)",
+        (f"{LADDER}::test_an_outage_that_a_decider_meets_parks_nothing",),
+    ),
+    Mutant(
+        "a failed batch is parked as a whole",
+        "shared/consume.py",
+        """        for incoming in batch:
+            await self._alone(incoming)
+
+    async def _applied""",
+        """        for incoming in batch:
+            await self._park(incoming, "its batch failed")
+
+    async def _applied""",
+        (f"{LADDER}::test_one_good_message_between_bad_ones_keeps_the_loop_going",),
+    ),
+    Mutant(
+        "a bad release parks everything",
+        "shared/consume.py",
+        "if self._parked_in_a_row + 1 >= PARKED_IN_A_ROW_MAX:",
+        "if self._parked_in_a_row < 0:",
+        (f"{LADDER}::test_twenty_refusals_in_a_row_stop_the_loop_and_lose_nothing",),
+    ),
+    Mutant(
+        "the refusals in a row are counted per batch",
+        "shared/consume.py",
+        "(self, records: Sequence[Record]) -> None:\n        batch, parkings",
+        "(self, records: Sequence[Record]) -> None:\n        self._parked_in_a_row = 0\n        batch, parkings",
+        (f"{LADDER}::test_twenty_refusals_in_a_row_stop_the_loop_and_lose_nothing",),
+    ),
+    Mutant(
+        "a replay acts on every click",
+        "shared/inbox.py",
+        "WHERE consumer = :consumer AND message_id = :id AND outcome = 'parked'\n    RETURNING",
+        "WHERE consumer = :consumer AND message_id = :id\n    RETURNING",
+        (f"{LADDER}::test_two_clicks_on_replay_act_once",),
+    ),
+    Mutant(
+        "nobody counts the messages that kill",
+        "shared/starts.py",
+        "STARTS_MAX = 3 ",
+        "STARTS_MAX = 3000 ",
+        (f"{KIT}/test_killers.py",),
+    ),
+    Mutant(
+        "a killed process leaves no mark",
+        "shared/starts.py",
+        "    SELECT EXISTS (SELECT 1 FROM before)",
+        "    SELECT EXISTS (SELECT 1 FROM before WHERE false)",
+        (f"{LADDER}::test_a_dirty_end_of_an_earlier_process_makes_the_first_batch_run_alone",),
+    ),
+    Mutant(
+        "transactions run at REPEATABLE READ",
+        "shared/database.py",
+        'isolation_level="READ COMMITTED"',
+        'isolation_level="REPEATABLE READ"',
+        (f"{OWNERS}::test_commands_from_both_sides_never_overdraw",),
+    ),
+    Mutant(
+        "aggregates are loaded without a lock",
+        STORE,
+        'WHERE account = ANY(CAST(:keys AS text[])) ORDER BY account FOR NO KEY UPDATE""")\n\n_PAYOUTS',
+        'WHERE account = ANY(CAST(:keys AS text[])) ORDER BY account""")\n\n_PAYOUTS',
+        (f"{OWNERS}::test_commands_from_both_sides_never_overdraw",),
+    ),
+    Mutant(
+        "children are read before the lock is held",
+        STORE,
+        """        rows = await connection.execute(_LOCK, wanted)
+        accounts = {r.account: Account(r.account, r.deposited, r.version) for r in rows}
+        children = await connection.execute(_PAYOUTS, wanted)
+""",
+        """        children = await connection.execute(_PAYOUTS, wanted)
+        rows = await connection.execute(_LOCK, wanted)
+        accounts = {r.account: Account(r.account, r.deposited, r.version) for r in rows}
+""",
+        (f"{OWNERS}::test_commands_from_both_sides_never_overdraw",),
+    ),
+)
+
+_TASKS = (
+    Mutant(
+        "every claim believes it is the first",
+        "shared/tasks.py",
+        "return self.claims == 1",
+        "return self.claims >= 1",
+        (f"{CRASH}[tasks.performed:exit@2]",),
+    ),
+    Mutant(
+        "a task is claimed while another holds it",
+        "shared/tasks.py",
+        "AND (lease_until IS NULL OR lease_until +",
+        "AND (lease_until IS NULL OR true OR lease_until +",
+        (f"{TASKS}::test_two_workers_never_hold_one_task_and_the_second_claim_looks_up",),
+    ),
+    Mutant(
+        "a late worker frees what another holds",
+        "shared/tasks.py",
+        "WHERE id = :id AND lease_owner = :owner AND claims = :claims AND closed_at IS NULL",
+        "WHERE id = :id AND :owner <> '' AND :claims > 0 AND closed_at IS NULL",
+        (f"{TASKS}::test_two_workers_never_hold_one_task_and_the_second_claim_looks_up",),
+    ),
+    Mutant(
+        "a result is lost while the database is away",
+        "shared/tasks.py",
+        "                if caused_by_message(error):\n                    raise\n",
+        "                if error:\n                    raise\n",
+        (f"{TASKS}::test_a_result_waits_for_the_database_and_is_not_lost",),
+    ),
+    Mutant(
+        "the outside is called after the lease",
+        "shared/tasks.py",
+        "        if time.monotonic() >= deadline:",
+        "        if time.monotonic() >= deadline + 1e9:",
+        (f"{TASKS}::test_a_process_that_was_frozen_past_its_lease_does_not_call",),
+    ),
+    Mutant(
+        "a wish during the run is swallowed",
+        "shared/task_rows.py",
+        "ELSE least(tasks.again_at, excluded.due_at) END",
+        "ELSE NULL END",
+        (f"{TASKS}::test_a_wish_during_the_run_makes_it_run_again",),
+    ),
+    Mutant(
+        "the oldest task goes before the urgent one",
+        "shared/tasks.py",
+        "ORDER BY priority, due_at LIMIT free.room",
+        "ORDER BY due_at, priority DESC LIMIT free.room",
+        (f"{TASKS}::test_the_urgent_goes_first_and_a_full_kind_does_not_hide_the_others",),
+    ),
+    Mutant(
+        "a task that kills is claimed at once, for ever",
+        "shared/tasks.py",
+        "LOST_FREE = 3 ",
+        "LOST_FREE = 3000 ",
+        (f"{TASKS}::test_a_task_that_kills_its_process_is_claimed_later_and_later",),
+    ),
+    Mutant(
+        "tasks are closed before the account is locked",
+        "shared/apply.py",
+        "            replies = await self.within(connection, [result])\n",
+        """            await task_rows.close(connection, [result.task_id] if result.task_id else [])
+            replies = await self.within(connection, [result])
+""",
+        (f"{OWNERS}::test_results_and_commands_on_one_account_do_not_deadlock",),
+    ),
+)
+
+_ANSWERS = (
+    Mutant(
+        "a stored answer is ignored",
+        "shared/answers.py",
+        "        if self.mine:\n            return None\n",
+        "        if self.mine or self.code is not None:\n            return None\n",
+        (f"{ANSWERS}::test_a_repeated_key_gets_the_stored_answer_and_acts_once",),
+    ),
+    Mutant(
+        "refusals are not stored",
+        "shared/answers.py",
+        "        if answer.stored_under is not None:\n            first",
+        '        if answer.stored_under is not None and answer.code == "ok":\n            first',
+        (f"{ANSWERS}::test_a_refusal_is_stored_too",),
+    ),
+    Mutant(
+        "a key is not compared with what it was used for",
+        "shared/answers.py",
+        "if self.subject != subject or self.fingerprint != asked.fingerprint:",
+        "if self.subject != subject and self.fingerprint != asked.fingerprint:",
+        (f"{ANSWERS}::test_a_key_used_for_something_else_is_refused_over_all_accounts",),
+    ),
+    Mutant(
+        "an expired command keeps its key",
+        "shared/apply.py",
+        "if (key := _key_of(i)) is not None and not _expired(i, now)]",
+        "if (key := _key_of(i)) is not None]",
+        (f"{ANSWERS}::test_an_expired_command_does_nothing_and_leaves_its_key_free",),
+    ),
+    Mutant(
+        "an expired command is carried out",
+        "shared/apply.py",
+        "return expires_at is not None and expires_at < now",
+        "return expires_at is not None and expires_at > now",
+        (f"{ANSWERS}::test_an_expired_command_does_nothing_and_leaves_its_key_free",),
+    ),
+)
+
+_LIFE = (
+    Mutant(
+        "the relay does not flush when the service stops",
+        "shared/service.py",
+        "            await asyncio.wait({self._relaying}, timeout=5)\n",
+        "            self._relaying.cancel()\n",
+        (f"{KIT}/test_members.py::test_an_orderly_stop_under_load_leaves_nothing_half_done",),
+    ),
+    Mutant(
+        "a publisher never gives up",
+        "shared/publish.py",
+        "async with asyncio.timeout(self._give_up_s):",
+        "async with asyncio.timeout(None):",
+        (f"{KIT}/test_servers_away.py::test_a_publisher_gives_up_in_time_and_recovers_by_itself",),
+    ),
+)
+
+MUTANTS = (*_OUTBOX, *_INBOX, *_TASKS, *_ANSWERS, *_LIFE)
