@@ -25,6 +25,7 @@ CREDENTIAL_LENGTH_MAX = 4096
 CLOCKS_DIFFER_S = 5  # between the shop that minted a token and us
 
 BUYER = "buyer"  # a checkout token of the order meant
+READERS = f"{BUYER} payments:read"
 ANYONE = "anyone"  # the request carries its own proof, or there is nothing to protect
 
 

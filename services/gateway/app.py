@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import structlog
-from litestar import Litestar, Request, Response, Router
+from litestar import Litestar, Request, Response
 from litestar.di import Provide
 from litestar.exceptions import (
     HTTPException,
@@ -13,23 +13,22 @@ from litestar.exceptions import (
     NotFoundException,
     ValidationException,
 )
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
 
 from services.gateway import catchup, checkout, orders, status
-from services.gateway.access import ANYONE, CheckoutTokens, Credentials, Door
+from services.gateway.access import CheckoutTokens, Credentials, Door
 from services.gateway.commands import Commands, Unanswered
 from services.gateway.edge import Edge
 from services.gateway.intake import Intake
 from services.gateway.limits import Limits
 from services.gateway.live import Live
 from services.gateway.offer import Offer
+from services.gateway.openapi import schema_route
 from services.gateway.problems import headers_of, problem
 from services.gateway.projection import CHANNEL, projection_loop
 from services.gateway.reading import Payments
 from services.gateway.replies import Replies
 from services.gateway.settings import GatewaySettings
+from services.gateway.views import Repeat
 from services.gateway.webhooks import Webhooks
 from shared.errors import PaystreamError
 from shared.http_server import AsgiApp
@@ -40,7 +39,6 @@ from shared.service import Kit
 log = structlog.get_logger()
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-REPEAT_AFTER_S = 1
 
 ROUTES = [
     orders.place_order,
@@ -98,23 +96,11 @@ def build(settings: GatewaySettings) -> Kit:
 def api(door: Door, parts: Mapping[str, Any]) -> Litestar:
     """Every route behind the one guard, every error in the one form."""
     return Litestar(
-        ROUTES,
+        [*ROUTES, schema_route(ROUTES)],
         guards=[door],
         dependencies={name: Provide(_always(part), use_cache=True) for name, part in parts.items()},
         exception_handlers={Exception: _answer_error},
-        openapi_config=OpenAPIConfig(
-            title="Paystream",
-            version="1",
-            description="Payments for a shop. Errors are RFC 9457 problems; docs/http.md lists their codes.",
-            openapi_router=Router("/schema", route_handlers=[], opt={"access": ANYONE}),
-            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-            components=Components(
-                security_schemes={
-                    "checkoutToken": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT"),
-                    "apiKey": SecurityScheme(type="http", scheme="bearer"),
-                }
-            ),
-        ),
+        openapi_config=None,
         logging_config=None,
         debug=False,
     )
@@ -129,12 +115,8 @@ def _always(part: Any) -> Any:
 
 def _answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     if isinstance(error, Unanswered):
-        waiting = {"orderId": error.order_id, "status": "processing", "repeat": True}
-        return Response(
-            {**waiting, "retryAfterS": REPEAT_AFTER_S},
-            status_code=202,
-            headers={"retry-after": str(REPEAT_AFTER_S)},
-        )
+        waiting = Repeat(order_id=error.order_id)
+        return Response(waiting, status_code=202, headers={"retry-after": str(waiting.retry_after_s)})
     known = _known(error)
     answer = problem(known)
     if answer.status >= 500 and answer.code == "internal":

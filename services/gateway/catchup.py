@@ -2,11 +2,9 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated
 from urllib.parse import parse_qsl
 
 from litestar import get
-from litestar.params import QueryParameter
 
 from services.gateway.checkout import Asked
 from services.gateway.reading import Cursor, Payments
@@ -33,34 +31,32 @@ class ChangesAnswer(View, frozen=True, kw_only=True):
 @get(
     "/api/payments",
     access="payments:read",
+    refuses="wrong-value unknown-parameter cursor-invalid database-unavailable",
+    query={"updatedSince": "RFC 3339", "cursor": "of an earlier answer", "limit": "1 to 1000"},
     summary="Payments that changed, oldest change first",
     description="Start with updatedSince, then repeat with the cursor of the answer before. "
     "An order that changes again appears again. Histories are left out.",
 )
-async def changes(
-    request: Asked,
-    payments: Payments,
-    updated_since: Annotated[str | None, QueryParameter(name="updatedSince", description="RFC 3339")] = None,
-    cursor: str | None = None,
-    limit: str | None = None,
-) -> ChangesAnswer:
-    check_query(request.scope["query_string"])
-    after = read_cursor(cursor) if cursor is not None else Cursor(0, "", read_time(updated_since))
-    page = await payments.changed(after, read_limit(limit))
+async def changes(request: Asked, payments: Payments) -> ChangesAnswer:
+    query = read_query(request.scope["query_string"])
+    since, cursor = query.get("updatedSince"), query.get("cursor")
+    after = Cursor(0, "", read_time(since)) if cursor is None else read_cursor(cursor)
+    page = await payments.changed(after, read_limit(query.get("limit")))
     return ChangesAnswer(
         payments=[for_server(p) for p in page.payments], cursor=write_cursor(page.cursor), more=page.more
     )
 
 
-def check_query(raw: bytes) -> None:
+def read_query(raw: bytes) -> dict[str, str]:
     """Known parameters, each once."""
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=10, errors="strict")
     except ValueError:
         raise Rejected("wrong-value", "the query cannot be read") from None
-    names = [name for name, _ in pairs]
-    if len(set(names)) != len(names) or not set(names) <= _PARAMETERS:
+    query = dict(pairs)
+    if len(query) != len(pairs) or not set(query) <= _PARAMETERS:
         raise Rejected("unknown-parameter", "known are updatedSince, cursor and limit, each once")
+    return query
 
 
 def read_time(value: str | None) -> datetime:

@@ -10,7 +10,7 @@ from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from msgspec import Meta
 
-from services.gateway.access import ANYONE, BUYER, Caller, check_order
+from services.gateway.access import ANYONE, BUYER, READERS, Caller, check_order
 from services.gateway.commands import Commands
 from services.gateway.fields import END, ORDER_ID, OrderId, ProviderName
 from services.gateway.live import Live
@@ -75,7 +75,8 @@ class Opened(msgspec.Struct, frozen=True):
 
 @get(
     "/api/payments/{order_id:str}/options",
-    access=f"{BUYER} payments:read",
+    access=READERS,
+    refuses="order-not-found database-unavailable",
     summary="The providers that can take this order",
 )
 async def options(
@@ -90,6 +91,10 @@ async def options(
     "/api/payments/create-order",
     dto=strict(CreateOrderInput),
     access=BUYER,
+    command=True,
+    refuses="order-not-found order-closed already-paid attempt-in-flight provider-unknown "
+    "amount-out-of-range amount-not-representable currency-not-supported provider-rejected "
+    "provider-unavailable provider-rate-limited provider-misconfigured provider-outcome-unknown",
     status_code=200,
     summary="Open a payment attempt at a provider, or get the open one again",
 )
@@ -113,6 +118,8 @@ async def create_order(
     "/api/payments/verify",
     dto=strict(VerifyInput, wrong_shape="bad-proof"),
     access=BUYER,
+    command=True,
+    refuses="order-not-found bad-proof bad-signature attempt-mismatch",
     status_code=200,
     summary="The buyer came back: look at the provider now",
     description="The ids are only compared with this order's attempts; the provider's own word decides.",
@@ -131,6 +138,9 @@ async def verify(data: VerifyInput, request: Asked, commands: Commands, offer: O
 @post(
     RETURN_PATH + "razorpay",
     access=ANYONE,
+    refuses="bad-proof bad-signature",
+    query={"orderId": "put there by us, in the callbackUrl"},
+    form=PROOF_FIELDS,
     status_code=303,
     summary="Where Razorpay's redirect checkout sends the browser, with a form",
     description="Its signature is the proof. Leads to the shop and nowhere else.",
@@ -181,7 +191,7 @@ def _fields(raw: bytes) -> dict[str, str]:
 def back_to_shop(return_url: str, order_id: str) -> str:
     """The configured address with the order's id; nothing of the request decides where it leads."""
     parts = urlsplit(return_url)
-    query = urlencode([*parse_qsl(parts.query), ("orderId", order_id)])
+    query = urlencode([*parse_qsl(parts.query, keep_blank_values=True), ("orderId", order_id)])
     return urlunsplit(parts._replace(query=query))
 
 

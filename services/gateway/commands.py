@@ -19,7 +19,6 @@ log = structlog.get_logger()
 
 SOURCE = "gateway"
 EXPIRY_MARGIN_S = 5.0  # a command that waited past our own limit and this is refused instead of done late
-REPEAT_AFTER_S = 1.0
 
 A = TypeVar("A")
 

@@ -114,6 +114,10 @@ class Told(msgspec.Struct, frozen=True):
     "/api/orders",
     dto=strict(OrderInput),
     access="orders:write",
+    command=True,
+    refuses="text-not-allowed amount-mismatch amount-out-of-range amount-not-representable "
+    "currency-not-supported order-already-started",
+    status_code=201,
     summary="Hold an order so that it can be paid",
     description="201 when it is new, 200 when it was held already or replaced before any payment attempt.",
 )
@@ -133,6 +137,8 @@ async def place_order(
     "/api/orders/{order_id:str}/cancel",
     dto=strict(CancelInput),
     access="orders:write",
+    command=True,
+    refuses="order-not-found text-not-allowed",
     status_code=200,
     summary="Close an order for payment",
     description="Moves no money: a paid order is flagged for a person.",

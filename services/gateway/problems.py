@@ -89,7 +89,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     title: str
     status: int
     code: str
-    retryable: bool = msgspec.UNSET  # type: ignore[assignment]  # always written: UNSET is never used
+    retryable: bool
     detail: str = ""
     retry_after_s: float | None = None
 

@@ -3,18 +3,17 @@
 from litestar import get
 from litestar.response import Stream
 
-from services.gateway.access import BUYER, Buyer, Caller, check_order
+from services.gateway.access import READERS, Buyer, Caller, check_order
 from services.gateway.checkout import Asked, appearing
 from services.gateway.live import Live
 from services.gateway.reading import Payments
 from services.gateway.views import PaymentDetails, PaymentView, for_buyer, for_server, not_there_yet
 
-READERS = f"{BUYER} payments:read"
-
 
 @get(
     "/api/payments/{order_id:str}",
     access=READERS,
+    refuses="order-not-found database-unavailable",
     summary="Status, money and history of one order's payment",
     description="Buyers get less than servers. A valid token whose order is not here yet gets `created`.",
 )
@@ -30,6 +29,7 @@ async def status(
 @get(
     "/api/payments/{order_id:str}/events",
     access=READERS,
+    refuses="order-not-found database-unavailable overloaded",
     media_type="text/event-stream",
     summary="The same live, as Server-Sent Events",
     description="Each event's data is the whole status. Read it by fetch, with the Authorization header.",

@@ -11,9 +11,10 @@ from services.gateway.inputs import check_content_type, read_json
 from shared.errors import Malformed, Rejected
 
 
-class _Strict(AbstractDTO[Any]):
-    """The body as the given type, or an error of the published table; documented as it is."""
+class StrictBody(AbstractDTO[Any]):
+    """The body as the given type, or an error of the published table."""
 
+    body: ClassVar[type[msgspec.Struct]]
     decoder: ClassVar[msgspec.json.Decoder[Any]]
     wrong_shape: ClassVar[str | None]
 
@@ -45,17 +46,8 @@ class _Strict(AbstractDTO[Any]):
     def create_for_field_definition(cls, *_: Any, **__: Any) -> None:
         pass
 
-    @classmethod
-    def create_openapi_schema(
-        cls,
-        field_definition: FieldDefinition,
-        handler_id: str,  # noqa: ARG003 - Litestar's signature
-        schema_creator: Any,
-    ) -> Any:
-        return schema_creator.for_field_definition(field_definition)
 
-
-def strict(body: type[msgspec.Struct], wrong_shape: str | None = None) -> type[_Strict]:
+def strict(body: type[msgspec.Struct], wrong_shape: str | None = None) -> type[StrictBody]:
     """A strict body of this type. `wrong_shape`: the code that any wrong value gets instead of its own."""
-    members = {"decoder": msgspec.json.Decoder(body), "wrong_shape": wrong_shape}
-    return type(f"Strict{body.__name__}", (_Strict,), members)
+    members = {"body": body, "decoder": msgspec.json.Decoder(body), "wrong_shape": wrong_shape}
+    return type(f"Strict{body.__name__}", (StrictBody,), members)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -10,6 +11,15 @@ from shared.messages.payments import PaymentSnapshot, Status
 
 class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """camelCase, every field always there."""
+
+
+class Repeat(View, frozen=True, kw_only=True):
+    """202: the command is accepted and not done yet. Repeat the same call."""
+
+    order_id: str
+    status: Literal["processing"] = "processing"
+    repeat: Literal[True] = True
+    retry_after_s: int = 1
 
 
 class HistoryEntry(View, frozen=True, kw_only=True):
