@@ -91,7 +91,7 @@ class Subscriptions:
 
     def _new_broker(self) -> KafkaBroker:
         broker = KafkaBroker(
-            self._settings.bootstrap_servers,
+            self._settings.bootstrap_servers.split(","),  # FastStream takes one text for one server
             client_id=self._owner,
             logger=logging.getLogger("faststream"),
             log_level=logging.DEBUG,
