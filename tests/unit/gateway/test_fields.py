@@ -4,7 +4,7 @@ import string
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.gateway.fields import ORDER_ID, check_email, check_text
@@ -16,12 +16,14 @@ _order = msgspec.json.Decoder(OrderInput)
 SAFE = string.ascii_letters + string.digits + "!#$%&'*+/=?^_`{|}~.-@"
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text(max_size=60))
 def test_taken_order_id_is_plain_ascii(value: str) -> None:
     plain = 1 <= len(value) <= 40 and set(value) <= set(string.ascii_letters + string.digits + "_-")
     assert bool(ORDER_ID.match(value)) is plain
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     st.text(alphabet=st.sampled_from([*SAFE, "\r", "\n", ",", ";", " ", "<", '"', "ä", "\0"]), max_size=40)
 )
@@ -35,6 +37,7 @@ def test_taken_address_cannot_add_a_header_or_a_recipient(value: str) -> None:
     assert "." in value.partition("@")[2]
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text(max_size=40))
 def test_taken_text_prints_as_it_reads(value: str) -> None:
     try:
@@ -45,6 +48,7 @@ def test_taken_text_prints_as_it_reads(value: str) -> None:
     assert not any(c in value for c in "\0\r\n\t\u202e\u200b\u2066\ufeff")
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused_with_a_published_code(raw: bytes) -> None:
     with pytest.raises((Malformed, Rejected)):
@@ -61,6 +65,7 @@ FIELDS = st.sampled_from(
 )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.dictionaries(FIELDS, JSON, max_size=9))
 def test_any_json_becomes_a_checked_order_or_a_refusal(body: dict[str, object]) -> None:
     raw = msgspec.json.encode(body)
