@@ -88,8 +88,9 @@ class Load:
         self.next = 0
         self.open = 0
         self.errors = 0
+        self.refused = 0
         self.stop_at = 0.0
-        self.waiting: deque[int] = deque()  # due, while no connection is free
+        self.waiting: deque[int] = deque()  # due, while no connection is free; or to be sent again
         self.free: list[Connection] = []
         self.ended = asyncio.Event()
 
@@ -130,6 +131,9 @@ class Load:
             await asyncio.sleep(0.001)
 
     def _send_next(self, connection: Connection) -> None:
+        if self.waiting:
+            self._send(connection, self.waiting.popleft())
+            return
         if self.next >= len(self.orders) or time.monotonic() >= self.stop_at:
             return
         self.due[self.next] = time.monotonic()
@@ -143,6 +147,9 @@ class Load:
     def answered(self, connection: Connection, status: int) -> None:
         self.answers[connection.index] = time.monotonic()
         self.statuses[connection.index] = status
+        if status == 503:  # "repeat this": it may be stored or not, and a provider would send it again
+            self.refused += 1
+            self.waiting.append(connection.index)
         connection.index = -1
         self.open -= 1
         if not self.spec.rate:
@@ -175,6 +182,7 @@ class Load:
             "sent": sent,
             "statuses": {str(k): v for k, v in statuses.items()},
             "errors": self.errors,
+            "refused": self.refused,
             "first": min(self.due[:sent], default=0.0),
             "last": max(self.answers[:sent], default=0.0),
             "cpu_s": sum(resource.getrusage(resource.RUSAGE_SELF)[:2]),

@@ -52,6 +52,7 @@ class Result:
     generator_cpu_ms: float
     busy_cores: float
     statuses: dict[str, int]
+    refused: int  # answered 503 at first, and sent again
     backlog_s: float
     repeats: int = 0
     extra: dict[str, Any] = field(default_factory=dict)
@@ -130,6 +131,7 @@ async def _counted(
         generator_cpu_ms=round(1000 * summary["cpu_s"] / len(taken), 4),
         busy_cores=round((sum(meter.used.values()) + summary["cpu_s"]) / meter.wall_s, 2),
         statuses=summary["statuses"],
+        refused=summary["refused"],
         backlog_s=round(last_seen - last_answer, 2),
         repeats=heard[1]["repeats"] if heard else 0,
         extra={"subscriber_cpu_ms": round(1000 * heard[1]["cpu_s"] / len(taken), 4)} if heard else {},
