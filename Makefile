@@ -9,7 +9,7 @@ DATA_DIR ?=
 STACK := --port-base $(PORT_BASE) $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 PYTEST ?=
 LOCK := --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11
-CODE := $(wildcard services shared devstack tests bench)
+CODE := $(wildcard services shared devstack tests bench docs)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down test check format lock bench soak mutants clean
@@ -48,7 +48,7 @@ bench: setup ## what it does per second, beside a plain peer
 	@$(PY) -m bench
 
 soak: setup ## the same tests with larger counts
-	@SOAK=1 $(PY) -m pytest --timeout 7200 $(PYTEST)
+	@SOAK=1 PAYSTREAM_SEQUENCES=50000 $(PY) -m pytest --timeout 7200 $(PYTEST)
 
 mutants: setup ## seeded bugs, each of which a test must catch
 	@$(PY) -m tests.mutants
