@@ -13,7 +13,7 @@ from devstack.process import StackError
 from tests.servers import DatabaseUrls, Servers, new_database, servers
 
 # Tests that start a whole system take the machine in turn; all others run beside each other.
-ONE_AT_A_TIME = ("tests/e2e/", "tests/chaos/")
+ONE_AT_A_TIME = ("tests/e2e/", "tests/chaos/", "tests/integration/devstack/test_whole_system.py")
 
 
 class BySubject(LoadScopeScheduling):  # type: ignore[misc] # pytest-xdist publishes no types
