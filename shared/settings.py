@@ -60,6 +60,7 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_nested_delimiter="__",
+        env_ignore_empty=True,  # compose files pass what is not set as an empty text
         frozen=True,
         extra="ignore",
         nested_model_default_partial_update=True,

@@ -191,8 +191,8 @@ _INBOX = (
     Mutant(
         "the refusals in a row are counted per batch",
         "shared/consume.py",
-        "(self, records: Sequence[Record]) -> None:\n        batch, parkings",
-        "(self, records: Sequence[Record]) -> None:\n        self._parked_in_a_row = 0\n        batch, parkings",
+        "records: Sequence[Record]) -> None:\n        batch, parkings",
+        "records: Sequence[Record]) -> None:\n        self._parked_in_a_row = 0\n        batch, parkings",
         (f"{LADDER}::test_twenty_refusals_in_a_row_stop_the_loop_and_lose_nothing",),
     ),
     Mutant(
