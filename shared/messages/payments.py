@@ -190,6 +190,15 @@ class PaymentFailed(PaymentEvent, frozen=True, kw_only=True):
     failure: str = ""
 
 
+class PaymentAttemptEnded(PaymentEvent, frozen=True, kw_only=True):
+    """A try ended without money and without a new decline: it expired, lapsed, or was refused late.
+
+    The order may be tried again while it is open; the snapshot says how it stands.
+    """
+
+    TYPE: ClassVar[str] = "payments.payment_attempt_ended.v1"
+
+
 class PaymentClosed(PaymentEvent, frozen=True, kw_only=True):
     """No payment is expected any more: release the stock."""
 
@@ -218,6 +227,6 @@ class LedgerCheckpoint(Event, frozen=True, kw_only=True):
 
 COMMANDS = (RegisterOrder, CancelOrder, CreatePayment, ConfirmCheckout, LookAgain)
 PAYMENT_EVENTS = (
-    PaymentCreated, PaymentPending, PaymentProcessing, PaymentPaid, PaymentFailed, PaymentClosed,
-    PaymentFlagged,
+    PaymentCreated, PaymentPending, PaymentProcessing, PaymentPaid, PaymentFailed, PaymentAttemptEnded,
+    PaymentClosed, PaymentFlagged,
 )  # fmt: skip

@@ -11,6 +11,7 @@ from services.payments.domain.status import ALLOWED, amounts_of, status_of
 from shared.decision import Answer, Decision, Outgoing, Task
 from shared.messages.payments import (
     ChargeView,
+    PaymentAttemptEnded,
     PaymentClosed,
     PaymentCreated,
     PaymentEvent,
@@ -47,7 +48,7 @@ def settle(
     after = replace(after, status=status, detail=detail)
     if (before.status, status) not in ALLOWED and before.status != status:
         raise AssertionError(f"{before.order_id}: {before.status} → {status} is not in the table")
-    happened = tuple(_happened(before, after, created=created))
+    happened = tuple(_happened(before, after, created=created)) or tuple(_ended(before, after))
     after = replace(after, version=before.version + len(happened))
     after, given = _answered(after, now)
     answers += given
@@ -169,6 +170,12 @@ def _happened(before: Payment, after: Payment, *, created: bool) -> Iterable[Sai
         yield PaymentClosed, {"reason": after.closed}
     for raised in after.flags[len(before.flags) :]:
         yield PaymentFlagged, {"reason": raised.reason, "subject": raised.subject, "note": raised.note}
+
+
+def _ended(before: Payment, after: Payment) -> Iterable[Said]:
+    """No state changes without a word: what is left when nothing else is to be said is a try that ended."""
+    if (before.status, before.detail) != (after.status, after.detail):
+        yield PaymentAttemptEnded, {}
 
 
 def snapshot(payment: Payment) -> PaymentSnapshot:

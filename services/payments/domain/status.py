@@ -23,6 +23,7 @@ TRANSITIONS = (
     Transition("pending_payment", "processing", "the buyer came back, or money may be moving"),
     Transition("pending_payment", "paid", "captured"),
     Transition("pending_payment", "failed", "declined, expired or cancelled"),
+    Transition("processing", "created", "the provider refused an attempt whose answer was missing"),
     Transition("processing", "pending_payment", "a read showed that nothing is under way"),
     Transition("processing", "paid", "captured"),
     Transition("processing", "failed", "declined, lapsed, expired or cancelled"),

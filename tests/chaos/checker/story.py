@@ -23,7 +23,7 @@ PAID = "payments.payment_paid.v1"
 MOVES = {
     "created": {"pending_payment", "processing", "paid", "failed"},
     "pending_payment": {"processing", "paid", "failed"},
-    "processing": {"pending_payment", "paid", "failed"},
+    "processing": {"created", "pending_payment", "paid", "failed"},
     "failed": {"pending_payment", "processing", "paid"},
     "paid": {"partially_refunded", "refunded"},
     "partially_refunded": {"refunded", "paid"},

@@ -20,7 +20,7 @@ from services.payments.domain import facts
 from services.payments.domain.orders import cancel_order
 from services.payments.domain.status import ALLOWED, CROSSING, amounts_of
 from shared.messages.facts import ChargeFact, ChargeState, Looked
-from shared.messages.payments import CancelOrder, ConfirmCheckout
+from shared.messages.payments import CancelOrder, ConfirmCheckout, PaymentEvent
 from tests.unit.payments.examples import AMOUNT, POLICY, SOMEONE, Story, charge
 
 Step = Callable[[Story], None]
@@ -150,8 +150,15 @@ def run(segments: list[tuple[Step, list[Step]]]) -> Story:
             now = story.payment.status
             assert now == last or (last, now) in ALLOWED, f"{last} → {now}"
             last = now
+            assert said(story) == (story.payment.status, story.payment.detail), step
     COUNTED["sequences"] += 1
     return story
+
+
+def said(story: Story) -> tuple[str, str]:
+    """(status, detail) as a reader of the events knows them: no state may change without a word."""
+    newest = next(e.message for e in reversed(story.events) if isinstance(e.message, PaymentEvent))
+    return newest.payment.status, newest.payment.detail
 
 
 def balanced(story: Story) -> None:

@@ -162,6 +162,17 @@ def test_a_refused_create_lets_the_buyer_try_again_with_a_new_attempt() -> None:
     assert [a.state for a in story.payment.attempts] == ["refused", "opening"]
 
 
+def test_an_unanswered_create_that_is_refused_in_the_end_lets_the_buyer_try_again() -> None:
+    story = Story().placed().asked_to_pay()
+    attempt_id = story.payment.attempts[0].id
+    unanswered = AttemptUnanswered(order_id="order-1", attempt_id=attempt_id)
+    story.tell(attempt_unanswered(story.payment, unanswered, story.now, POLICY))
+    refused = AttemptRefused(order_id="order-1", attempt_id=attempt_id, code="provider-rejected")
+    story.tell(attempt_refused(story.payment, refused, story.now, POLICY))
+    assert story.answers[-1].code == "provider-rejected"
+    assert (story.payment.status, story.happened()[-1]) == ("created", "PaymentAttemptEnded")
+
+
 def test_an_amount_that_no_provider_takes_is_refused_up_front() -> None:
     small = order(amount=50, lines=(msgspec.structs.replace(order().lines[0], unit_amount=50),))
     story = Story()
@@ -302,6 +313,7 @@ def test_a_silent_attempt_is_looked_at_on_schedule_until_it_expires() -> None:
     assert story.payment.attempts[0].state == "open"
     looked(story.later(900), round_=1)
     assert (story.payment.status, story.payment.detail) == ("failed", "expired")
+    assert story.happened()[-1] == "PaymentAttemptEnded"
     assert story.payment.closed is None
     assert msgspec.json.decode(story.open_tasks[key].payload)["reason"] == "late"
 
