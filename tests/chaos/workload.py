@@ -24,7 +24,7 @@ INFO = frozenset({202, 408, 429})
 # (currency, share, what the provider can express)
 CURRENCIES = (("INR", 0.8, 1), ("USD", 0.1, 1), ("JPY", 0.05, 1), ("KWD", 0.05, 10))
 
-CallName = Literal["place", "create", "verify", "status", "pay"]
+CallName = Literal["place", "create", "verify", "status", "cancel", "pay"]
 
 
 class GaveUp(Exception):
@@ -50,6 +50,9 @@ class Wish:
     verifies: bool
     is_declined_first: bool
     changes_the_price: bool
+    pays_twice: bool  # two tabs, two payments: the second capture must be flagged
+    leaves: bool  # before paying; then the attempt expires
+    is_cancelled: bool  # by the shop, when the buyer has left
 
     @property
     def email(self) -> str:
@@ -64,6 +67,7 @@ class Workload:
     seed: int
     clients: int = CLIENTS
     verify_share: float = 0.7  # the other buyers never come back: only webhooks tell
+    pay_twice_share: float = 0.03
     history: list[Operation] = field(default_factory=list)
     wishes: dict[str, Wish] = field(default_factory=dict)
     under_way: dict[str, str] = field(default_factory=dict)  # order → what its shopper waits for
@@ -87,11 +91,11 @@ class Workload:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._resources.aclose()
 
-    async def bought(self, more: int, timeout_s: float = 60.0) -> None:
+    async def bought(self, more: int, timeout_s: float = 120.0) -> None:
         """Returns once so many more orders are paid."""
         await self._reached(lambda: self.paid, more, timeout_s, "paid")
 
-    async def refused(self, more: int, timeout_s: float = 60.0) -> None:
+    async def refused(self, more: int, timeout_s: float = 120.0) -> None:
         """Returns once so many more calls were refused, or not answered at all."""
         await self._reached(lambda: self.unanswered, more, timeout_s, "refused")
 
@@ -113,7 +117,8 @@ class Workload:
         return len({(o.order_id, o.call) for o in unclear})
 
     def _stuck(self) -> str:
-        return ", ".join(f"{order}: {what}" for order, what in list(self.under_way.items())[:5])
+        waiting = [f"{order}: {what}" for order, what in list(self.under_way.items())[:5]]
+        return f"under way {waiting}, given up {list(self.unfinished.items())[:3]}"
 
     # --- one shopper --------------------------------------------------------------------------------------
 
@@ -122,18 +127,33 @@ class Workload:
         count = 0
         while not self._stopping:
             count += 1
-            wish = _wish(dice, f"{run}-{number}-{count}", self.verify_share)
+            wish = self._wish(dice, f"{run}-{number}-{count}")
             self.wishes[wish.order_id] = wish
             self.under_way[wish.order_id] = "place"
             try:
-                await self._buy(wish, time.monotonic() + PATIENCE_S)
-                self.paid += 1
+                if await self._buy(wish, time.monotonic() + PATIENCE_S):
+                    self.paid += 1
             except GaveUp as why:
                 self.unfinished[wish.order_id] = str(why)
             finally:
                 del self.under_way[wish.order_id]
 
-    async def _buy(self, wish: Wish, until: float) -> None:
+    def _wish(self, dice: random.Random, order_id: str) -> Wish:
+        currency, _, step = dice.choices(CURRENCIES, [share for _, share, _ in CURRENCIES])[0]
+        return Wish(
+            order_id=order_id,
+            amount=step * dice.randint(100, 500_000),
+            currency=currency,
+            verifies=dice.random() < self.verify_share,
+            is_declined_first=dice.random() < 0.1,
+            changes_the_price=dice.random() < 0.05,
+            pays_twice=dice.random() < self.pay_twice_share,
+            leaves=dice.random() < 0.06,
+            is_cancelled=dice.random() < 0.5,
+        )
+
+    async def _buy(self, wish: Wish, until: float) -> bool:
+        """The whole way of one order; whether it was paid in the end."""
         token = str((await self._insist(self._place, wish, until))["checkoutToken"])
         opened = await self._insist(lambda w: self._create(w, token), wish, until)
         if wish.changes_the_price:
@@ -141,11 +161,21 @@ class Workload:
         if opened and wish.is_declined_first:
             await self._pay(wish, opened["providerOrderId"], {"method": "upi", "outcome": "declined"})
             opened = await self._insist(lambda w: self._create(w, token), wish, until)
+        if wish.leaves:
+            if wish.is_cancelled:
+                await self._insist(self._cancel, wish, until)
+            return False
         if opened:
-            proof = await self._pay(wish, opened["providerOrderId"], {"method": "upi"})
-            if wish.verifies and "razorpay_signature" in proof:
-                await self._insist(lambda w: self._verify(w, token, proof), wish, until)
+            await self._pay_and_return(wish, token, opened["providerOrderId"], until)
         await self._see_it_paid(wish, token, until)
+        return True
+
+    async def _pay_and_return(self, wish: Wish, token: str, provider_order_id: str, until: float) -> None:
+        proof = await self._pay(wish, provider_order_id, {"method": "upi"})
+        if wish.pays_twice:
+            await self._pay(wish, provider_order_id, {"method": "card", "force": True})
+        if wish.verifies and "razorpay_signature" in proof:
+            await self._insist(lambda w: self._verify(w, token, proof), wish, until)
 
     async def _insist(self, ask: Callable[[Wish], Any], wish: Wish, until: float) -> dict[str, Any]:
         """Asks in the same words until the answer is final. A no about an order that is moving is none."""
@@ -203,7 +233,11 @@ class Workload:
         url = f"{self.shop.gateway}/api/payments/verify"
         return self._note(await self._ask("verify", wish, "POST", url, body, token=token))
 
-    async def _pay(self, wish: Wish, provider_order_id: str, form: dict[str, str]) -> dict[str, Any]:
+    async def _cancel(self, wish: Wish) -> Operation:
+        url = f"{self.shop.gateway}/api/orders/{wish.order_id}/cancel"
+        return self._note(await self._ask("cancel", wish, "POST", url, {}, token=self.shop.api_key))
+
+    async def _pay(self, wish: Wish, provider_order_id: str, form: dict[str, Any]) -> dict[str, Any]:
         url = f"{self.shop.simulator}/_sim/razorpay/orders/{provider_order_id}/pay"
         operation = self._note(await self._ask("pay", wish, "POST", url, form, asked=form))
         return dict(operation.answer)
@@ -236,15 +270,3 @@ def _outcome(status: int) -> Literal["ok", "fail", "info"]:
     if status in INFO or status >= 500:
         return "info"
     return "ok" if status < 400 else "fail"
-
-
-def _wish(dice: random.Random, order_id: str, verify_share: float) -> Wish:
-    currency, _, step = dice.choices(CURRENCIES, [share for _, share, _ in CURRENCIES])[0]
-    return Wish(
-        order_id=order_id,
-        amount=step * dice.randint(100, 500_000),
-        currency=currency,
-        verifies=dice.random() < verify_share,
-        is_declined_first=dice.random() < 0.1,
-        changes_the_price=dice.random() < 0.05,
-    )

@@ -36,6 +36,8 @@ def _kept(
         yield lost(f"{operation.call} of {order_id} was answered {operation.status}; no row holds it")
     elif operation.call == "create" and (order_id, told["providerOrderId"]) not in attempts:
         yield lost(f"the attempt {told['providerOrderId']} of {order_id} was given out and is not held")
+    elif operation.call == "cancel" and payment.closed is None and payment.status not in PAID:
+        yield lost(f"{order_id} was cancelled and is {payment.status}")
     elif operation.call in ("verify", "status") and told["status"] in PAID and payment.status not in PAID:
         yield lost(f"{order_id} was told to be {told['status']} and is {payment.status}")
 

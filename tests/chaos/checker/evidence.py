@@ -242,7 +242,7 @@ class Mail:
 class Operation:
     """One call of a client. `info`: nobody knows what it did (time-out, reset, 202, 5xx)."""
 
-    call: Literal["place", "create", "verify", "status", "pay"]
+    call: Literal["place", "create", "verify", "status", "cancel", "pay"]
     order_id: str
     outcome: Literal["ok", "fail", "info"]
     asked: Json = field(default_factory=dict)

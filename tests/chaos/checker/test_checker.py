@@ -131,6 +131,11 @@ BAD_HISTORIES: dict[str, tuple[str, str, Evidence]] = {
     "an accepted order that is gone": ("S10", "lost", with_books(payments=BOOKS.payments[:1])),
     "an attempt given out and forgotten": ("S10", "lost", with_books(attempts=())),
     "told paid, held as failed": ("S10", "lost", with_payment(status="failed")),
+    "cancelled, and open all the same": (
+        "S10",
+        "lost",
+        with_operations(Operation("cancel", "o-2", "ok", {}, 200, {"status": "failed"})),
+    ),
     "refused, and held all the same": (
         "S10",
         "wrong",
