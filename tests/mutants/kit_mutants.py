@@ -131,7 +131,7 @@ _INBOX = (
         "shared/inbox.py",
         "[first[id_] for id_ in sorted(first)]",
         "list(first.values())",
-        (f"{OWNERS}::test_two_owners_of_the_same_messages_in_opposite_order",),
+        (f"{OWNERS}::test_two_owners_claim_the_same_ids_in_opposite_order_without_deadlock",),
     ),
     Mutant(
         "parked messages are dropped",
@@ -309,7 +309,7 @@ _TASKS = (
         """            await task_rows.close(connection, [result.task_id] if result.task_id else [])
             replies = await self.within(connection, [result])
 """,
-        (f"{OWNERS}::test_results_and_commands_on_one_account_do_not_deadlock",),
+        (f"{OWNERS}::test_a_result_holds_no_task_while_it_waits_for_the_account",),
     ),
 )
 

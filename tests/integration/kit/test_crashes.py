@@ -24,8 +24,8 @@ def _work() -> tuple[list[tuple[str, bytes]], int, list[str]]:
     deposits = [
         command(Deposit(account=f"a{n % ACCOUNTS}", amount=100), f"a{n % ACCOUNTS}") for n in range(360)
     ]
-    payouts = [command(PayOut(account=f"a{n}", amount=5), f"a{n}") for n in range(ACCOUNTS)]
-    return [*deposits[:120], *payouts, *deposits[120:]], 36_000, [f"a{n}-0" for n in range(ACCOUNTS)]
+    payouts = [command(PayOut(account=f"a{n}", amount=5), f"a{n}", id=f"pay-{n}") for n in range(ACCOUNTS)]
+    return [*deposits[:120], *payouts, *deposits[120:]], 36_000, [f"pay-{n}" for n in range(ACCOUNTS)]
 
 
 @pytest.mark.parametrize("place", PLACES)

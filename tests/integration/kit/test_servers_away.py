@@ -29,7 +29,7 @@ async def _not_ready(system: System, words: str) -> None:
 async def test_postgres_killed_under_load(breakable: System, own_engines: Engines) -> None:
     system, (postgres, _) = breakable, own_engines
     deposits = [command(Deposit(account=f"a{n % 9}", amount=2), f"a{n % 9}") for n in range(400)]
-    payouts = [command(PayOut(account=f"a{n}", amount=1), f"a{n}") for n in range(9)]
+    payouts = [command(PayOut(account=f"a{n}", amount=1), f"a{n}", id=f"pay-{n}") for n in range(9)]
     process = system.start(BANK_DELAY_S=1, LEASE_S=8)  # answers of the bank come while the database is away
     await system.ready()
     await system.send(COMMANDS, [*deposits[:100], *payouts, *deposits[100:200]])
@@ -43,7 +43,7 @@ async def test_postgres_killed_under_load(breakable: System, own_engines: Engine
     print(f"ready again {time.monotonic() - back:.1f} s after the server's start")
     await system.quiet()
 
-    books = await audit(system, 800, [f"a{n}-0" for n in range(9)])
+    books = await audit(system, 800, [f"pay-{n}" for n in range(9)])
     evidence("PostgreSQL killed once under load", system, books)
     assert books.wrong == []
     assert process.alive

@@ -17,7 +17,7 @@ from tests.integration.kit.parts import apply, loop_of, parts
 from tests.integration.kit.system import System, command, eventually
 
 Apply = Callable[[ClaimedTask, Message], Awaitable[None]]
-DONE = Answered(BankAnswered(account="a", operation="a-0", found=False))
+DONE = Answered(BankAnswered(account="a", operation="pay", found=False))
 
 
 @pytest.fixture
@@ -131,11 +131,18 @@ async def _never(_task: ClaimedTask) -> Answered | Later:
 
 
 async def test_a_process_that_was_frozen_past_its_lease_does_not_call(kit: Kit) -> None:
-    tasks = runner(kit, _never, lease_s=6)
+    called: list[str] = []
+
+    async def perform(task: ClaimedTask) -> Answered | Later:
+        called.append(task.key)
+        return DONE
+
+    tasks = runner(kit, perform, lease_s=6)
     await add(kit, Task("work", "t", "s"))
     claimed = (await tasks._claim())[0]
     tasks._busy[claimed.kind] += 1
     await tasks._perform(claimed, asked_at=time.monotonic() - 6)
+    assert called == []
 
 
 async def test_a_call_ends_before_its_lease_does(kit: Kit, system: System) -> None:
@@ -225,7 +232,9 @@ async def test_a_task_that_kills_its_process_is_claimed_later_and_later(kit: Kit
 async def test_a_dropped_task_is_not_run_and_one_that_runs_still_tells(kit: Kit, system: System) -> None:
     accounts = loop_of(kit).applier
     await apply(
-        accounts, command(Deposit(account="a", amount=10), "a"), command(PayOut(account="a", amount=4), "a")
+        accounts,
+        command(Deposit(account="a", amount=10), "a"),
+        command(PayOut(account="a", amount=4), "a", id="pay"),
     )
     pay_outs = kit.tasks
     assert pay_outs is not None

@@ -81,7 +81,7 @@ def _withdraw(message: Withdraw, account: Account, incoming: Incoming, now: date
     asked = _asked(message.idempotency)
     if message.amount > account.available:
         return Decision(account, answers=(_answer(incoming, "insufficient", account, asked),))
-    payout = Payout(f"{account.id}-{len(account.payouts)}", message.amount, done=True)
+    payout = Payout(incoming.id, message.amount, done=True)
     after = replace(account, payouts=(*account.payouts, payout))
     return _changed(after, now, _answer(incoming, "ok", after, asked))
 
@@ -92,7 +92,7 @@ def _pay_out(message: PayOut, account: Account, incoming: Incoming, now: datetim
     if message.amount > account.available:
         return Decision(account, answers=(_answer(incoming, "insufficient", account, asked),))
     principal, key = asked or (None, None)
-    payout = Payout(f"{account.id}-{len(account.payouts)}", message.amount, principal=principal, key=key)
+    payout = Payout(incoming.id, message.amount, principal=principal, key=key)
     request = msgspec.json.encode({"operation": payout.operation, "amount": payout.amount})
     task = Task("pay_out", payout.operation, account.id, payload=request, priority=20)
     return _changed(replace(account, payouts=(*account.payouts, payout)), now, tasks=(task,))

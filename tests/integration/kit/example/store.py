@@ -103,7 +103,7 @@ class AccountStore:
                                      CAST(:operations AS text[]), CAST(:amounts AS bigint[]),
                                      CAST(:done AS boolean[]), CAST(:principals AS text[]),
                                      CAST(:keys AS text[]))
-                ON CONFLICT (account, n) DO UPDATE SET done = excluded.done"""),
+                ON CONFLICT (operation) DO UPDATE SET done = excluded.done"""),
             {
                 "accounts": [a for a, _, _ in new],
                 "ns": [n for _, n, _ in new],

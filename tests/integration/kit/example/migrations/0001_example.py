@@ -13,9 +13,8 @@ CREATE TABLE accounts (
     version bigint NOT NULL DEFAULT 0, note text NOT NULL DEFAULT ''
 );
 CREATE TABLE payouts (
-    account text NOT NULL REFERENCES accounts, n integer NOT NULL, operation text NOT NULL UNIQUE,
-    amount bigint NOT NULL CHECK (amount > 0), done boolean NOT NULL, principal text, key text,
-    PRIMARY KEY (account, n)
+    operation text PRIMARY KEY, account text NOT NULL REFERENCES accounts, n integer NOT NULL,
+    amount bigint NOT NULL CHECK (amount > 0), done boolean NOT NULL, principal text, key text
 );
 CREATE TABLE refs (ref text PRIMARY KEY, account text NOT NULL REFERENCES accounts);
 CREATE TABLE seen (
