@@ -10,7 +10,7 @@ from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from msgspec import Meta
 
-from services.gateway.access import ANYONE, BUYER, READERS, Caller, check_order
+from services.gateway.access import ANYONE, BUYER, READERS, Buyer, Caller, check_order
 from services.gateway.commands import Commands
 from services.gateway.fields import END, ORDER_ID, OrderId, ProviderName
 from services.gateway.live import Live
@@ -76,14 +76,14 @@ class Opened(msgspec.Struct, frozen=True):
 @get(
     "/api/payments/{order_id:str}/options",
     access=READERS,
-    refuses="order-not-found database-unavailable",
+    refuses="order-not-found order-on-its-way database-unavailable",
     summary="The providers that can take this order",
 )
 async def options(
     order_id: str, request: Asked, payments: Payments, live: Live, offer: Offer
 ) -> list[OptionView]:
     check_order(request.auth, order_id)
-    payment = await appearing(order_id, payments, live)
+    payment = await appearing(order_id, request.auth, payments, live)
     return offer.options(payment.amount, payment.currency)
 
 
@@ -195,8 +195,12 @@ def back_to_shop(return_url: str, order_id: str) -> str:
     return urlunsplit(parts._replace(query=query))
 
 
-async def appearing(order_id: str, payments: Payments, live: Live) -> PaymentSnapshot:
-    """The payment, waiting a moment for one that was accepted just now; NotFound after that."""
+async def appearing(order_id: str, caller: Caller, payments: Payments, live: Live) -> PaymentSnapshot:
+    """The payment, waiting a moment for one that was accepted just now.
+
+    After that a server gets NotFound. A buyer's token proves that the shop knows the order, so it is on
+    its way to us: Unavailable, ask again.
+    """
     found: list[PaymentSnapshot] = []
 
     async def look() -> bool:
@@ -204,6 +208,8 @@ async def appearing(order_id: str, payments: Payments, live: Live) -> PaymentSna
         found.extend([snapshot] if snapshot else [])
         return bool(found)
 
-    if not await live.changed(order_id, look, APPEARS_WITHIN_S):
-        raise NotFound("order-not-found")
-    return found[0]
+    if await live.changed(order_id, look, APPEARS_WITHIN_S):
+        return found[0]
+    if isinstance(caller, Buyer):
+        raise Unavailable("order-on-its-way", "the order is not here yet", retry_after_s=1.0)
+    raise NotFound("order-not-found")

@@ -3,9 +3,11 @@
 Webhooks branch off here before any framework; everything else reaches Litestar with its body read.
 """
 
+import time
 from collections.abc import Sequence
 
 import structlog
+from prometheus_client import Histogram
 
 from services.gateway.http import Header, Message, Receive, Scope, Send, answer_problem, respond
 from services.gateway.webhooks import PATH as WEBHOOK_PATH
@@ -13,6 +15,10 @@ from shared.errors import Malformed, NotFound, PaystreamError, Rejected
 from shared.http_server import AsgiApp, read_body
 
 log = structlog.get_logger()
+
+REQUEST_SECONDS = Histogram(
+    "gateway_request_seconds", "Requests but for webhooks and streams", ["method", "route", "status"]
+)
 
 BODY_MAX = 64 * 1024  # 200 order lines with long names fit
 WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -73,10 +79,14 @@ class Edge:
             if any(n == b"content-encoding" and v.lower() != b"identity" for n, v in scope["headers"]):
                 raise Rejected("encoded-body", "send the body as it is")
             receive = _already(await read_body(receive, BODY_MAX), receive)
+        began = time.perf_counter()
         await self._api(scope, receive, answer.send)
+        if not answer.streamed:  # a stream lasts as long as its reader likes
+            route = scope.get("path_template") or "none"
+            REQUEST_SECONDS.labels(method, route, answer.status).observe(time.perf_counter() - began)
 
     async def _refuse(self, answer: "_Answer", error: PaystreamError) -> None:
-        if not answer.started:
+        if not answer.status:
             await answer_problem(answer.send, error, allow=b"GET, POST")
 
     def _allow_origin(self, scope: Scope, answer: "_Answer") -> bool:
@@ -112,16 +122,18 @@ async def _preflight(scope: Scope, answer: "_Answer", allowed: bool) -> None:
 
 
 class _Answer:
-    """`send` with the headers that every answer carries, and whether the answer has begun."""
+    """`send` with the headers that every answer carries. The status is 0 before the answer begins."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self.headers: list[Header] = []
-        self.started = False
+        self.status = 0
+        self.streamed = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.started = True
+            self.status = message["status"]
+            self.streamed = (b"content-type", b"text/event-stream") in message.get("headers", ())
             message["headers"] = [*message.get("headers", ()), *SECURITY_HEADERS, *self.headers]
         await self._send(message)
 

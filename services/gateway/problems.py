@@ -70,6 +70,7 @@ TABLE = {
     "internal": ProblemType(500, "Something went wrong on our side"),
     "kafka-unavailable": ProblemType(503, "The request cannot be taken now", retryable=True),
     "database-unavailable": ProblemType(503, "The status cannot be read now", retryable=True),
+    "order-on-its-way": ProblemType(503, "The order is known to the shop and not here yet", retryable=True),
     "overloaded": ProblemType(503, "Too much is going on at once", retryable=True),
     "expired": ProblemType(503, "The command came too late; nothing was done", retryable=True),
     "provider-unavailable": ProblemType(503, "The provider cannot be reached", retryable=True),

@@ -22,7 +22,7 @@ async def status(
 ) -> PaymentView | PaymentDetails:
     check_order(request.auth, order_id)
     if not isinstance(request.auth, Buyer):
-        await appearing(order_id, payments, live)
+        await appearing(order_id, request.auth, payments, live)
     return await _view(order_id, request.auth, payments)
 
 
@@ -38,7 +38,7 @@ async def events(order_id: str, request: Asked, payments: Payments, live: Live) 
     caller = request.auth
     check_order(caller, order_id)
     if not isinstance(caller, Buyer):
-        await appearing(order_id, payments, live)
+        await appearing(order_id, caller, payments, live)
     await _view(order_id, caller, payments)  # a database that is away is a 503, not a broken stream
     stream = live.stream(order_id, lambda: _view(order_id, caller, payments))
     return Stream(stream, media_type="text/event-stream", headers={"x-accel-buffering": "no"})

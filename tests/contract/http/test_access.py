@@ -35,7 +35,7 @@ POLICY: dict[str, tuple[tuple[str, str, Any], tuple[int, ...]]] = {
         ("POST", "/api/payments/verify", {"orderId": ORDER_ID, **proof()}),
         (401, 200, 404, 403, 403, 403),
     ),
-    "options": (("GET", f"/api/payments/{ORDER_ID}/options", None), (401, 404, 404, 404, 404, 403)),
+    "options": (("GET", f"/api/payments/{ORDER_ID}/options", None), (401, 503, 404, 404, 404, 403)),
     "status": (("GET", f"/api/payments/{ORDER_ID}", None), (401, 200, 404, 404, 404, 403)),
     "events": (("GET", f"/api/payments/{ORDER_ID}/events", None), (401, 200, 404, 404, 404, 403)),
     "changes": (("GET", "/api/payments", None), (401, 403, 403, 200, 200, 403)),

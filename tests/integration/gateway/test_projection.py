@@ -94,6 +94,17 @@ def test_options_are_the_providers_that_can_take_the_order(
         assert options == [{"provider": "razorpay", "keyId": "rzp_test_1DP5mmOlF5G5ag", "currency": currency}]
 
 
+def test_options_of_an_order_that_is_on_its_way_are_to_be_asked_again(
+    system: System, http: httpx.Client
+) -> None:
+    order_id = new_order_id()
+    path = f"/api/payments/{order_id}/options"
+    early = http.get(path, headers=token(order_id))
+    assert (early.status_code, early.json()["code"]) == (503, "order-on-its-way")
+    threading.Timer(0.1, lambda: publish(system, order_id, created(order_id))).start()
+    assert eventually(lambda: http.get(path, headers=token(order_id)).status_code == 200)
+
+
 # --- live -------------------------------------------------------------------------------------------------
 
 
