@@ -1,0 +1,63 @@
+"""Seeded bugs of the notifier: receipts lost, doubled, misnumbered, or about another purchase."""
+
+from tests.mutants.mutant import Mutant
+
+ISSUING = "tests/unit/notifier/test_issuing.py"
+MAILING = "tests/unit/notifier/test_mailing.py"
+MAIL = "tests/unit/notifier/test_mail.py"
+FAULTS = "tests/integration/notifier/test_faults.py"
+DOMAIN = "services/notifier/domain"
+
+MUTANTS = (
+    Mutant(
+        "each announcement makes a document",
+        f"{DOMAIN}/issuing.py",
+        "if paid is None or order.documents or (placed",
+        "if paid is None or (placed",
+        (f"{ISSUING}::test_any_order_and_repetition_ends_in_at_most_one_document",),
+    ),
+    Mutant(
+        "content of another amount is printed",
+        f"{DOMAIN}/issuing.py",
+        "if found is None or (found.amount, found.currency) != (paid.amount, paid.currency):",
+        "if found is None:",
+        (f"{ISSUING}::test_content_of_another_amount_is_never_printed",),
+    ),
+    Mutant(
+        "the newest content is printed instead of the one that was paid",
+        f"{DOMAIN}/issuing.py",
+        "found = order.contents.get(paid.revision)",
+        "found = order.contents.get(max(order.contents, default=0))",
+        (f"{ISSUING}::test_the_revision_that_the_payment_names_is_printed_not_the_newest",),
+    ),
+    Mutant(
+        "a mail counts as sent before it is",
+        f"{DOMAIN}/mailing.py",
+        "        return Mail(email, message_id)\n",
+        '        return Mail(email, message_id, state="sent")\n',
+        (f"{MAILING}::test_a_mail_that_was_taken_twice_is_announced_once_under_one_message_id",),
+    ),
+    Mutant(
+        "a late answer takes back that a mail was sent",
+        f"{DOMAIN}/mailing.py",
+        'if mail.state in ("sent", "parked"):\n        return Decision(order, outcome="ignored")\n    if now',
+        'if mail.state == "parked":\n        return Decision(order, outcome="ignored")\n    if now',
+        (f"{MAILING}::test_sent_stays_sent_whatever_a_late_worker_says",),
+    ),
+    Mutant(
+        "each try writes a Message-ID of its own",
+        "services/notifier/mail/compose.py",
+        'message["Message-ID"] = mail.message_id',
+        'message["Message-ID"] = f"<{id(message)}.{mail.attempts}@shop.test>"',
+        (f"{MAIL}::test_the_same_document_gives_the_same_message_id_and_date",),
+    ),
+    Mutant(
+        "a number is taken outside the transaction that claims it",
+        "services/notifier/store.py",
+        "    numbers = await _take_numbers(connection, [d.series for _, d in new])\n",
+        """    async with connection.engine.begin() as own:
+        numbers = await _take_numbers(own, [d.series for _, d in new])
+""",
+        (f"{FAULTS}::test_killed_around_the_claim_leaves_no_gap_and_no_second_number",),
+    ),
+)
