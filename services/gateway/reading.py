@@ -21,12 +21,16 @@ RESTORED_AT_ONCE = 10_000
 READ_S = 2.0  # a read takes 1 ms; a database that is silent for this long is away
 
 _snapshot = msgspec.json.Decoder(PaymentSnapshot)
+_history = msgspec.json.Decoder(list[HistoryEntry])
 
 _SNAPSHOT = text("SELECT CAST(snapshot AS text) FROM payments WHERE order_id = :id")
 
-_HISTORY = text("""
-    SELECT version, event, status, detail, at FROM payment_history WHERE order_id = :id
-    ORDER BY version DESC LIMIT :limit""")
+_STORY = text("""
+    SELECT CAST(p.snapshot AS text) AS snapshot, (
+        SELECT CAST(coalesce(json_agg(line ORDER BY version), '[]') AS text) FROM (
+            SELECT version, event, status, detail, at FROM payment_history h WHERE h.order_id = p.order_id
+            ORDER BY version DESC LIMIT :limit) line) AS history
+    FROM payments p WHERE p.order_id = :id""")
 
 _HORIZON = text("SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)")
 
@@ -62,18 +66,19 @@ class Payments:
     """The read side. Raises Unavailable `database-unavailable` when the database does not answer."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")  # one round trip a read
 
     async def snapshot(self, order_id: str) -> PaymentSnapshot | None:
         async with self._reading() as connection:
             row = (await connection.execute(_SNAPSHOT, {"id": order_id})).scalar_one_or_none()
         return _snapshot.decode(row) if row is not None else None
 
-    async def history(self, order_id: str) -> list[HistoryEntry]:
-        """Oldest first; at most the newest HISTORY_MAX."""
+    async def story(self, order_id: str) -> tuple[PaymentSnapshot, list[HistoryEntry]] | None:
+        """The payment and what led to it, oldest first, at most the newest HISTORY_MAX lines."""
         async with self._reading() as connection:
-            rows = await connection.execute(_HISTORY, {"id": order_id, "limit": HISTORY_MAX})
-            return [HistoryEntry(**row) for row in rows.mappings()][::-1]
+            found = await connection.execute(_STORY, {"id": order_id, "limit": HISTORY_MAX})
+            row = found.one_or_none()
+        return (_snapshot.decode(row.snapshot), _history.decode(row.history)) if row is not None else None
 
     async def changed(self, after: Cursor, limit: int) -> Page:
         """The next changes, each order at its newest, in an order in which none can be missed.
@@ -104,7 +109,7 @@ class Payments:
         """Rows of a restored dump carry transactions of another server: they become changes of now."""
         repaired = RESTORED_AT_ONCE
         while repaired == RESTORED_AT_ONCE:
-            async with self._engine.begin() as connection:
+            async with self._engine.connect() as connection:
                 repaired = (await connection.execute(_RESTORED, {"limit": RESTORED_AT_ONCE})).rowcount
 
     @asynccontextmanager

@@ -45,8 +45,8 @@ async def events(order_id: str, request: Asked, payments: Payments, live: Live) 
 
 
 async def _view(order_id: str, caller: Caller, payments: Payments) -> PaymentView:
-    snapshot = await payments.snapshot(order_id)
-    if snapshot is None:
+    story = await payments.story(order_id)
+    if story is None:
         return not_there_yet(order_id)
     show = for_buyer if isinstance(caller, Buyer) else for_server
-    return show(snapshot, await payments.history(order_id))
+    return show(*story)

@@ -35,6 +35,7 @@ class Gateway:
     """One instance. `settings` overrides single environment variables."""
 
     port: int
+    ops_port: int
     bootstrap: str
     topic_prefix: str
     database_url: str
@@ -73,12 +74,12 @@ class Gateway:
     def ready(self) -> int:
         """The status of its readiness, 0 when nothing answers."""
         try:
-            return httpx.get(f"http://127.0.0.1:{self.port + 4}/health/ready", timeout=2).status_code
+            return httpx.get(f"http://127.0.0.1:{self.ops_port}/health/ready", timeout=2).status_code
         except httpx.HTTPError:
             return 0
 
     def metrics(self) -> str:
-        return httpx.get(f"http://127.0.0.1:{self.port + 4}/metrics", timeout=5).text
+        return httpx.get(f"http://127.0.0.1:{self.ops_port}/metrics", timeout=5).text
 
     def kill(self) -> None:
         assert self.process is not None
@@ -104,7 +105,7 @@ class Gateway:
             "GATEWAY_DATABASE__URL": self.database_url,
             "GATEWAY_DATABASE__OWNER_URL": self.owner_url,
             "GATEWAY_HTTP__PORT": str(self.port),
-            "GATEWAY_OPS__PORT": str(self.port + 4),
+            "GATEWAY_OPS__PORT": str(self.ops_port),
             "GATEWAY_LOG__FORMAT": "console",
             "GATEWAY_CHECKOUT__SIGNING_KEY": SIGNING_KEY,
             "GATEWAY_API_KEYS": json.dumps(keys),

@@ -1,6 +1,5 @@
 """Fixtures: a gateway process, real Kafka and PostgreSQL, and a stand-in for payments."""
 
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ import pytest
 
 from devstack.database_server import DatabaseServer
 from devstack.kafka import Kafka
-from devstack.ports import free_ports, is_free
+from devstack.ports import free_ports
 from devstack.postgres import Postgres
 from shared.settings import KafkaSettings
 from tests.integration.gateway.background import Background
@@ -22,22 +21,11 @@ from tests.integration.gateway.payments import StandIn, as_the_contract_says
 from tests.integration.gateway.process import Gateway, server
 from tests.servers import DatabaseUrls, new_database
 
-PORT_BASE = 21_700
 NO_LIMITS = {
     "GATEWAY_LIMITS__CLIENT_PER_MINUTE": "0",
     "GATEWAY_LIMITS__ORDER_PER_MINUTE": "0",
     "GATEWAY_LIMITS__KEY_PER_MINUTE": "0",
 }
-
-
-def free_base() -> int:
-    """A port whose neighbours are free too, in a block of this test worker's own."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    for step in range(20):
-        base = PORT_BASE + worker * 200 + step * 10
-        if is_free(base) and is_free(base + 4):
-            return base
-    raise AssertionError("no free ports for a gateway")
 
 
 @dataclass
@@ -62,10 +50,10 @@ class System:
         """A further instance beside the first; the test stops it."""
         first = self.gateway
         log = self.folder / f"gateway-{instance}.log"
-        port = free_base()
+        port, ops_port = free_ports(2)
         overrides = {**first.settings, **settings}
         return Gateway(
-            port, first.bootstrap, first.topic_prefix, first.database_url, first.owner_url,
+            port, ops_port, first.bootstrap, first.topic_prefix, first.database_url, first.owner_url,
             instance, overrides, log,
         )  # fmt: skip
 
@@ -92,8 +80,9 @@ def new_system(postgres: DatabaseServer, bootstrap: str, folder: Path, **setting
     prefix = f"g{secrets.token_hex(5)}."
     background = Background()
     payments = StandIn(KafkaSettings(bootstrap_servers=bootstrap, topic_prefix=prefix), background)
+    port, ops_port = free_ports(2)
     gateway = Gateway(
-        free_base(), bootstrap, prefix, urls.app("gateway"), urls.owner("gateway"),
+        port, ops_port, bootstrap, prefix, urls.app("gateway"), urls.owner("gateway"),
         settings={**NO_LIMITS, "GATEWAY_COMMAND_LIMIT_S": "3", **settings}, log=folder / "gateway.log",
     )  # fmt: skip
     made = System(gateway, payments, urls, background, folder)
