@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
+import uvloop
 from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -255,7 +256,8 @@ def main(name: str, read: Callable[[], T], build: Callable[[T], Kit], arguments:
         await (kit.migrate() if list(arguments) == ["migrate"] else kit.run())
 
     try:
-        asyncio.run(life())
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(life())
     except (Unfit, UnfitTopic) as error:
         sys.stderr.write(f"{name}: {error}\n")
         raise SystemExit(3) from None
