@@ -29,6 +29,12 @@ def cpu_s(pid: int) -> float:
     return total
 
 
+def _machine_s() -> float:
+    """Processor seconds that anything on this machine has used (/proc/stat)."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
+
+
 @dataclass
 class Meter:
     """Processor time of named processes between `start` and `stop`, and how busy the machine was."""
@@ -36,13 +42,16 @@ class Meter:
     pids: Mapping[str, int]
     used: dict[str, float] = field(default_factory=dict)
     wall_s: float = 0.0
+    machine_s: float = 0.0
 
     def start(self) -> None:
         self._began = time.monotonic()
+        self._machine_before = _machine_s()
         self._before = {name: cpu_s(pid) for name, pid in self.pids.items()}
 
     def stop(self) -> None:
         self.wall_s = time.monotonic() - self._began
+        self.machine_s = _machine_s() - self._machine_before
         self.used = {name: cpu_s(pid) - self._before[name] for name, pid in self.pids.items()}
 
     def ms_each(self, count: int) -> dict[str, float]:

@@ -134,8 +134,8 @@ async def _paystream(stack: Stack) -> AsyncIterator[Target]:
     async def fill(first: int, count: int) -> None:
         await seed.copy_orders(admin, template, first, count)
 
-    async def paid(first: int, count: int) -> int:
-        return (await seed.applied(admin, first, count)).paid
+    async def applied(first: int, count: int) -> seed.Applied:
+        return await seed.applied(admin, first, count)
 
     yield Target(
         name="paystream",
@@ -144,7 +144,7 @@ async def _paystream(stack: Stack) -> AsyncIterator[Target]:
         webhook_secret=wiring.secrets["razorpay_webhook_secret"],
         pids=_pids(stack, "gateway", "payments", "kafka", "postgres"),
         fill=fill,
-        paid=paid,
+        applied=applied,
         subscriber=lambda out: _subscriber(stack, out),
     )
     for service in ("gateway", "payments"):
@@ -188,8 +188,8 @@ async def _peer(stack: Stack, provider: str) -> AsyncIterator[Target]:
     async def fill(first: int, count: int) -> None:
         await seed.fill_peer(plain, first, count)
 
-    async def paid(first: int, count: int) -> int:
-        return await seed.paid_of_peer(plain, first, count)
+    async def applied(first: int, count: int) -> seed.Applied:
+        return await seed.applied_by_peer(plain, first, count)
 
     arguments = ["bench.peer", str(port), str(PEER_WORKERS)]
     async with server(arguments, f"http://{HOST}:{port}/health", os.environ) as pid:
@@ -200,7 +200,7 @@ async def _peer(stack: Stack, provider: str) -> AsyncIterator[Target]:
             webhook_secret=secret,
             pids={"peer": pid} | _pids(stack, "postgres"),
             fill=fill,
-            paid=paid,
+            applied=applied,
         )
 
 

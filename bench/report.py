@@ -15,6 +15,7 @@ PROCESSES = ("gateway", "payments", "kafka", "postgres", "peer")
 # docs/performance.md says where these come from.
 TARGET_PER_S = 4_000
 TARGET_MULTIPLE = 5
+OTHERS_MAX = 0.2  # cores; with more, a run says little about this system
 
 
 def show(console: Console, found: dict[str, Any]) -> None:
@@ -46,10 +47,12 @@ def _throughput(systems: dict[str, dict[str, Result]]) -> Table:
     for column in (
         "",
         "accepted/s",
-        "applied and published/s",
+        "applied/s",
+        "published/s",
         "orders",
-        "backlog at the end s",
-        "busy cores",
+        "backlog s",
+        "our cores",
+        "others' cores",
     ):
         table.add_column(column, justify="right" if column else "left")
     for name, loads in systems.items():
@@ -57,10 +60,12 @@ def _throughput(systems: dict[str, dict[str, Result]]) -> Table:
         table.add_row(
             name,
             f"{full.accepted_per_s:,.0f}",
-            f"{full.published_per_s:,.0f}" + ("" if full.seen.count else " (publishes nothing)"),
+            f"{full.applied_per_s:,.0f}",
+            f"{full.published_per_s:,.0f}" if full.seen.count else "nothing",
             f"{full.accepted:,}",
             f"{full.backlog_s:.1f}",
             f"{full.busy_cores:.2f}",
+            f"{full.other_cores:.2f}",
         )
     return table
 
@@ -125,6 +130,9 @@ def _limits(limits: dict[str, Any]) -> Table:
 
 
 def _verdicts(found: dict[str, Any]) -> Iterable[str]:
+    loads = [r for key in ("system", "peer") for r in found.get(key, {}).values()]
+    if any(r.other_cores > OTHERS_MAX for r in loads):
+        yield "[yellow]! others used this machine meanwhile: the figures are too low[/yellow]"
     if "system" not in found:
         return
     rate = found["system"]["full"].published_per_s

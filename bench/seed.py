@@ -115,21 +115,6 @@ async def fill_peer(url: str, first: int, count: int) -> None:
         await connection.close()
 
 
-async def paid_of_peer(url: str, first: int, count: int) -> int:
-    """How many of these orders the peer has marked paid."""
-    connection = await asyncpg.connect(url)
-    try:
-        return int(
-            await connection.fetchval(
-                "SELECT count(*) FROM payments WHERE status = 'paid' AND order_id BETWEEN $1 AND $2",
-                order_id(first),
-                order_id(first + count - 1),
-            )
-        )
-    finally:
-        await connection.close()
-
-
 @dataclass(frozen=True, slots=True)
 class Applied:
     """Orders that stand paid in the database, and the time between the first and the last of them."""
@@ -144,6 +129,22 @@ async def applied(url: str, first: int, count: int) -> Applied:
         row = await connection.fetchrow(
             """SELECT count(*) AS paid, coalesce(extract(epoch FROM max(paid_at) - min(paid_at)), 0) AS span
                FROM payments.payments WHERE status = 'paid' AND order_id BETWEEN $1 AND $2""",
+            order_id(first),
+            order_id(first + count - 1),
+        )
+        return Applied(int(row["paid"]), float(row["span"]))
+    finally:
+        await connection.close()
+
+
+async def applied_by_peer(url: str, first: int, count: int) -> Applied:
+    """The same of the peer; `updated_at` is when it marked the payment."""
+    connection = await asyncpg.connect(url)
+    try:
+        row = await connection.fetchrow(
+            """SELECT count(*) AS paid,
+                      coalesce(extract(epoch FROM max(updated_at) - min(updated_at)), 0) AS span
+               FROM payments WHERE status = 'paid' AND order_id BETWEEN $1 AND $2""",
             order_id(first),
             order_id(first + count - 1),
         )

@@ -62,6 +62,7 @@ async def main(bootstrap: str, topic: str, count: str, out: str) -> None:
             await consumer.position(partition)
         subscriber = Subscriber()
         gc.freeze()
+        cpu_before_s = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
         running = asyncio.create_task(subscriber.run(consumer))
         print("ready", flush=True)
         while (line := (await asyncio.to_thread(sys.stdin.readline)).strip()) == "count":
@@ -72,7 +73,7 @@ async def main(bootstrap: str, topic: str, count: str, out: str) -> None:
     finally:
         await consumer.stop()
     keep(subscriber.seen, Path(out))
-    cpu_s = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+    cpu_s = sum(resource.getrusage(resource.RUSAGE_SELF)[:2]) - cpu_before_s
     print(
         json.dumps({"paid": len(subscriber.seen), "repeats": subscriber.repeats, "cpu_s": cpu_s}), flush=True
     )

@@ -12,6 +12,7 @@ from bench.children import Child, child
 from bench.load import Spec, command
 from bench.machine import Meter
 from bench.measures import Sent, Spread, accepted, read_seen, read_sent, spread
+from bench.seed import Applied
 
 DRAIN_MAX_S = 60.0
 
@@ -24,7 +25,7 @@ class WrongCount(Exception):
 class Target:
     """Where webhooks go, whose processor time is counted, and what counts the paid orders there.
 
-    `subscriber` is the command of a process that hears what is published; without one `paid` is asked.
+    `subscriber` is the command of a process that hears what is published; without one the database counts.
     """
 
     name: str
@@ -33,7 +34,7 @@ class Target:
     webhook_secret: str
     pids: Mapping[str, int]
     fill: Callable[[int, int], Awaitable[None]]
-    paid: Callable[[int, int], Awaitable[int]]
+    applied: Callable[[int, int], Awaitable[Applied]]
     subscriber: Callable[[Path], list[str]] | None = None
 
 
@@ -45,12 +46,14 @@ class Result:
     accepted: int
     paid: int
     accepted_per_s: float
+    applied_per_s: float
     published_per_s: float
     answered: Spread
     seen: Spread
     cpu_ms: dict[str, float]
     generator_cpu_ms: float
     busy_cores: float
+    other_cores: float  # used meanwhile by what is not measured here; near 0 on a calm machine
     statuses: dict[str, int]
     refused: int  # answered 503 at first, and sent again
     backlog_s: float
@@ -109,27 +112,30 @@ async def _counted(
 ) -> Result:
     taken = accepted(sent)
     began, last_answer = summary["first"], summary["last"]
-    paid = await target.paid(first, count)
+    applied = await target.applied(first, count)
     seen = {n: t for n, t in heard[0].items() if n in taken} if heard else {}
-    came_out = len(heard[0]) if heard else paid
-    if summary["errors"] or came_out != len(taken) or paid != len(taken):
+    came_out = len(heard[0]) if heard else applied.paid
+    if summary["errors"] or came_out != len(taken) or applied.paid != len(taken):
         raise WrongCount(
-            f"{target.name}: {len(taken)} orders accepted, {came_out} came out, {paid} stand paid, "
+            f"{target.name}: {len(taken)} orders accepted, {came_out} came out, {applied.paid} stand paid, "
             f"{summary['errors']} connections lost, answers {summary['statuses']}"
         )
     last_seen = max(seen.values(), default=last_answer)
+    ours = sum(meter.used.values()) + summary["cpu_s"] + (heard[1]["cpu_s"] if heard else 0.0)
     answered = [s.answered - s.due for s in sent if s.status == 200]
     return Result(
         sent=len(sent),
         accepted=len(taken),
         paid=came_out,
         accepted_per_s=round(len(taken) / (last_answer - began), 1),
+        applied_per_s=round(applied.paid / applied.span_s, 1) if applied.span_s else 0.0,
         published_per_s=round(len(taken) / (last_seen - began), 1),
         answered=spread(answered),
         seen=spread([seen[n] - taken[n].due for n in seen]),
         cpu_ms=meter.ms_each(len(taken)),
         generator_cpu_ms=round(1000 * summary["cpu_s"] / len(taken), 4),
-        busy_cores=round((sum(meter.used.values()) + summary["cpu_s"]) / meter.wall_s, 2),
+        busy_cores=round(ours / meter.wall_s, 2),
+        other_cores=round(max(0.0, meter.machine_s - ours) / meter.wall_s, 2),
         statuses=summary["statuses"],
         refused=summary["refused"],
         backlog_s=round(last_seen - last_answer, 2),
