@@ -24,6 +24,7 @@ from shared.kafka import Topic
 from shared.messages.base import Catalogue
 from shared.messages.payments import ProviderEventReceived
 from shared.observability import MESSAGES
+from shared.pace import Pace
 
 log = structlog.get_logger()
 
@@ -34,8 +35,6 @@ DECIDING_MAX_S = 0.02  # batches are cut so that deciding one takes about this l
 BACKOFF_MAX_S = 5.0
 PARKED_IN_A_ROW_MAX = 20  # so many well-formed messages cannot all be bad: the code is
 CANCELLED_MAX = 3  # statements that ran into their time limit, before the message is to blame
-PACED_BATCH = 40  # under load, wait until about so many are there: tiny batches eat the machine
-PACE_MAX_S = 0.02
 
 
 class LoopStopped(Exception):
@@ -61,8 +60,7 @@ class Loop(Generic[S]):
     _limit: int = BATCH_MAX
     _parked_in_a_row: int = 0
     _proven: set[int] = field(default_factory=set)  # partitions whose first batch went well
-    _rate: float = 0.0  # records per second, smoothed
-    _returned_at: float = field(default_factory=time.monotonic)
+    _pace: Pace = field(default_factory=Pace)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -82,7 +80,7 @@ class Loop(Generic[S]):
             await self.halt(str(stop))
             return False
         self.health.report(self.name, None)
-        await self._pace(len(records))
+        await self._pace.after(len(records))
         return True
 
     def stop(self) -> None:
@@ -292,14 +290,3 @@ class Loop(Generic[S]):
             for partition, offset in new.items():
                 await starts.survived(connection, self.name, self.topic.name, partition, offset)
         self._proven |= set(new)
-
-    # --- pace -----------------------------------------------------------------------------------------------
-
-    async def _pace(self, count: int) -> None:
-        """Under load waits a little, so that the next batch is worth a transaction; else not at all."""
-        now = time.monotonic()
-        elapsed = max(now - self._returned_at, 1e-4)
-        self._rate = 0.8 * self._rate + 0.2 * count / elapsed
-        if count < PACED_BATCH and self._rate > PACED_BATCH / PACE_MAX_S / 4:
-            await asyncio.sleep(min(PACE_MAX_S, PACED_BATCH / self._rate) / 2)
-        self._returned_at = time.monotonic()

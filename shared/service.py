@@ -16,6 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared import answers, database, failpoints, http_server, inbox, preflight, task_rows
 from shared.consume import Loop
+from shared.decision import Answer
+from shared.errors import NotFound
 from shared.health import Health
 from shared.http_server import AsgiApp, Server
 from shared.kafka import TOPICS, Topic, UnfitTopic, declare
@@ -76,6 +78,13 @@ class Kit:
         self.relay.wake()
         if self.tasks:
             self.tasks.wake()
+
+    async def replay(self, consumer: str, message_id: str, person: str) -> list[Answer]:
+        """Applies one parked message now; see `Loop.replay`. Raises NotFound for an unknown consumer."""
+        for loop in self.loops:
+            if loop.name == consumer:
+                return await loop.replay(message_id, person)
+        raise NotFound("no-such-consumer", f"{self.name} has no consumer {consumer}")
 
     async def migrate(self) -> None:
         """Brings the schema up to date with the owner's role."""

@@ -28,6 +28,7 @@ LEASE_S = 30.0  # above every call's own deadline plus the time to apply its res
 CALL_MARGIN_S = 5.0
 LOST_FREE = 3  # so many claims may end without a word before the next one waits longer
 BUG_BACKOFF_MAX_S = 300.0
+TELLING_MAX = 3  # results at once: the loops and the relay need their connections too
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ class Tasks:
         self._woken = asyncio.Event()
         self._finishing = False
         self._claiming = asyncio.Lock()
+        self._telling = asyncio.Semaphore(TELLING_MAX)
 
     def wake(self) -> None:
         self._woken.set()
@@ -229,7 +231,8 @@ class Tasks:
         delay_s = 0.05
         while True:
             try:
-                await self._apply(task, result.message)
+                async with self._telling:
+                    await self._apply(task, result.message)
             except Exception as error:
                 if caused_by_message(error):
                     raise
@@ -244,7 +247,7 @@ class Tasks:
         log.info("a task waits", kind=task.kind, key=task.key, delay_s=later.delay_s, reason=later.reason)
         wanted = {"id": task.id, "owner": self._owner, "claims": task.claims, "delay_s": later.delay_s}
         try:
-            async with self._engine.begin() as connection:
+            async with self._telling, self._engine.begin() as connection:
                 await connection.execute(_POSTPONE, wanted)
         except AWAY as error:
             log.warning("a task could not be put back; its lease will end", error=repr(error)[:200])

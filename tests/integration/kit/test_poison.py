@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError
 
 from devstack.database_server import DatabaseServer
 from shared.envelope import MESSAGE_BYTES_MAX, encode, new_id, now_utc
@@ -182,13 +183,20 @@ async def test_any_time_is_taken_and_none_decides_the_order(running: System) -> 
     await in_order(running, len(times), "odd times")
 
 
-async def test_what_another_codec_packed_arrives(running: System) -> None:
-    packed = AIOKafkaProducer(bootstrap_servers=running.bootstrap, compression_type="gzip")
+async def test_what_another_codec_packed_arrives_and_a_bomb_does_not(running: System) -> None:
+    packed = AIOKafkaProducer(
+        bootstrap_servers=running.bootstrap,
+        compression_type="gzip",
+        max_request_size=64_000_000,
+        max_batch_size=64_000_000,
+    )
     await packed.start()
+    topic, place = running.prefix + COMMANDS.name, COMMANDS.partition_of(b"g")
     try:
         key, value = command(Deposit(account="g", amount=1), "g")
-        place = COMMANDS.partition_of(b"g")
-        await packed.send_and_wait(running.prefix + COMMANDS.name, value, key.encode(), partition=place)
+        await packed.send_and_wait(topic, value, key.encode(), partition=place)
+        with pytest.raises(MessageSizeTooLargeError):  # 32 KB on the wire, 32 MB unpacked
+            await packed.send_and_wait(topic, b"0" * 32_000_000, key.encode(), partition=place)
     finally:
         await packed.stop()
     await running.quiet()
