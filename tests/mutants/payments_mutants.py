@@ -65,7 +65,7 @@ _FACTS = (
         f"{DOMAIN}/settle.py",
         "if after.standing is not None and before.standing is None:\n        yield PaymentPaid",
         "if after.standing is not None and after.charges != before.charges:\n        yield PaymentPaid",
-        (f"{RULES}::test_a_second_capture_is_surplus_and_waits_for_a_person",),
+        (f"{ORDER_OF_FACTS}::test_all_permutations_of_an_every_day_set_of_facts_end_the_same",),
     ),
     Mutant(
         "a browser is believed",
@@ -119,7 +119,7 @@ _CAPTURES_AND_ENDS = (
         f"{DOMAIN}/settle.py",
         'if not payable or any(c.state == "authorized" for c in asked):',
         "if not payable:",
-        (f"{RULES}::test_of_two_authorisations_only_one_is_captured",),
+        (f"{RULES}::test_a_later_authorisation_waits_while_another_is_being_captured",),
     ),
     Mutant(
         "a closed order's late authorisation is captured",

@@ -249,6 +249,12 @@ def test_of_two_authorisations_only_one_is_captured() -> None:
     assert msgspec.json.decode(task.payload)["charge_id"] == "pay_2"
 
 
+def test_a_later_authorisation_waits_while_another_is_being_captured() -> None:
+    story = seen(seen(Story().awaiting_buyer(), charge("authorized")), charge("authorized", "pay_2"))
+    (task,) = [t for t in story.open_tasks.values() if t.kind == "capture"]
+    assert msgspec.json.decode(task.payload)["charge_id"] == "pay_1"
+
+
 def test_a_capture_that_the_provider_refuses_waits_for_a_person() -> None:
     story = seen(Story().awaiting_buyer(), charge("authorized"))
     ended = CaptureEnded(order_id="order-1", provider="razorpay", charge=charge("authorized"), refused="no")
