@@ -1,4 +1,4 @@
-"""The wait between two batches follows the load: none when it is low, so that batches are worth it when not."""
+"""The wait between two batches follows the load: none when it is low; else a batch is worth its cost."""
 
 import asyncio
 import time

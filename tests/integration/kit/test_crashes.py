@@ -1,7 +1,9 @@
 """A process dies at every place where it can hurt; another one continues, and nothing is lost or doubled."""
 
 import asyncio
+import contextlib
 import random
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -55,18 +57,44 @@ async def test_a_death_at_this_place_loses_and_doubles_nothing(system: System, p
 async def test_random_kills_of_several_instances_lose_and_double_nothing(system: System) -> None:
     dice = random.Random(20250807)
     commands, deposited, payouts = _work()
-    for instance in ("1", "2", "3"):
+    instances = ("1", "2", "3")
+    for instance in instances:
         system.start(instance, LEASE_S=6)
     await system.ready("1")
-    for part in range(6):
+    for part in range(3):  # at any moment
         await system.send(COMMANDS, commands[part::6])
-        instance = str(dice.randint(1, 3))
         await asyncio.sleep(dice.uniform(0, 0.4))
-        system.kill(instance)
+        system.kill(instance := dice.choice(instances))
         system.start(instance, LEASE_S=6)
-    await system.quiet(timeout_s=90)
+    for instance in instances:  # and each once more, right between its two commits
+        system.kill(instance)
+        system.start(instance, LEASE_S=6, FAILPOINT=f"example.after_db_commit:exit@{dice.randint(1, 3)}")
+    for part in range(3, 6):
+        await system.send(COMMANDS, commands[part::6])
+    async with revived(system):
+        await system.quiet(timeout_s=90)
 
     books = await audit(system, deposited, payouts)
-    evidence("six random kills", system, books)
+    evidence("three instances killed at random", system, books)
     assert books.wrong == []
-    assert system.kills == 6
+    assert system.kills >= 7
+    assert books.redelivered > 0
+
+
+@contextlib.asynccontextmanager
+async def revived(system: System) -> AsyncIterator[None]:
+    """Whatever dies is started again, as a supervisor does."""
+
+    async def watch() -> None:
+        while True:
+            for instance, process in list(system.processes.items()):
+                if not process.alive:
+                    system.kills += 1
+                    system.start(instance, LEASE_S=6)
+            await asyncio.sleep(0.1)
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
