@@ -172,6 +172,7 @@ def test_death_after_the_acknowledgement_of_a_command_is_met_by_repeating_it(
     body, path = {"orderId": order_id}, "/api/payments/create-order"
     with httpx.Client(base_url=dying.url, verify=False) as client, pytest.raises(httpx.TransportError):
         client.post(path, json=body, headers=token(order_id))
+    dying.kill()  # it is dead already: this only reaps it
     eventually(lambda: len(system.payments.commands) == 1)
     assert http.post(path, json=body, headers=token(order_id)).status_code == 200
     first, second = system.payments.commands

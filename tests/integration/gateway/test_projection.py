@@ -187,6 +187,10 @@ def test_streams_end_when_the_service_stops(system: System) -> None:
 # --- catching up ------------------------------------------------------------------------------------------
 
 
+# Transactions of other tests on the same server hold the list back; theirs end within 30 s.
+OTHERS_S = 60.0
+
+
 def changes(http: httpx.Client, query: str) -> dict[str, Any]:
     answer = http.get(f"/api/payments?{query}", headers=server("reader"))
     assert answer.status_code == 200, answer.text
@@ -209,12 +213,12 @@ def test_every_change_is_listed_once_page_by_page(system: System, http: httpx.Cl
     ids = [new_order_id() for _ in range(25)]
     for order_id in ids:
         publish(system, order_id, created(order_id))
-    eventually(lambda: set(ids) <= set(all_since(http, cursor)[0]))
+    eventually(lambda: set(ids) <= set(all_since(http, cursor)[0]), OTHERS_S)
     listed, after = all_since(http, cursor, limit=7)
     assert sorted(i for i in listed if i in ids) == sorted(ids)
     assert not set(all_since(http, after)[0]) & set(ids)
     publish(system, ids[3], paid(ids[3], 2))
-    eventually(lambda: ids[3] in all_since(http, after)[0])
+    eventually(lambda: ids[3] in all_since(http, after)[0], OTHERS_S)
     assert set(all_since(http, after)[0]) & set(ids) == {ids[3]}
 
 
@@ -236,7 +240,7 @@ def test_cursor_stops_before_an_open_transaction_and_misses_nothing(
         assert quick not in listed
     finally:
         system.query("COMMIT")
-    eventually(lambda: {slow, quick} <= set(all_since(http, cursor)[0]))
+    eventually(lambda: {slow, quick} <= set(all_since(http, cursor)[0]), OTHERS_S)
 
 
 def test_updated_since_leaves_out_what_is_older(system: System, http: httpx.Client) -> None:
@@ -249,7 +253,7 @@ def test_updated_since_leaves_out_what_is_older(system: System, http: httpx.Clie
         ids = [p["orderId"] for p in found["payments"]]
         return order_id in ids or (found["more"] and order_id in all_since(http, found["cursor"], 1000)[0])
 
-    eventually(lambda: listed("2026-03-01T09:01:00Z"))
+    eventually(lambda: listed("2026-03-01T09:01:00Z"), OTHERS_S)
     assert not listed("2026-03-01T09:01:01Z")
 
 
@@ -260,11 +264,11 @@ def test_rows_of_a_restored_dump_are_listed(system: System, http: httpx.Client) 
     eventually(lambda: read(http, order_id)["version"] == 1)
     _, cursor = all_since(http, changes(http, "limit=1000")["cursor"], 1000)
     system.query("UPDATE payments SET changed_by = '99999999999' WHERE order_id = $1", order_id)
-    assert all_since(http, cursor)[0] == []
+    assert order_id not in all_since(http, cursor)[0]
     restarted = system.another("restored")
     restarted.start()
     restarted.stop()
-    assert eventually(lambda: all_since(http, cursor)[0]) == [order_id]
+    eventually(lambda: order_id in all_since(http, cursor)[0], OTHERS_S)
 
 
 def test_message_that_is_no_event_is_parked_and_the_next_one_read(system: System, http: httpx.Client) -> None:
