@@ -72,6 +72,8 @@ async def database_problems(engine: AsyncEngine) -> list[str]:
 async def kafka_problems(settings: KafkaSettings, topics: Sequence[Topic]) -> list[str]:
     """What the topics' settings would lose."""
     names = {settings.topic_prefix + t.name: t for t in topics}
+    if not names:
+        return []
     admin = AIOKafkaAdminClient(**connection_options(settings))
     await admin.start()
     try:

@@ -123,7 +123,7 @@ class Publisher:
                 sent = await producer.send_batch(batch, topic, partition=partition)
                 sent.add_done_callback(_seen)
                 await asyncio.shield(sent)
-        except (KafkaError, TimeoutError, OSError) as failure:
+        except Exception as failure:  # noqa: BLE001 - whatever the library raises, no caller may wait for ever
             error = OutcomeUnknown("kafka-no-acknowledgement", repr(failure))
             error.__cause__ = failure
             self._renew(producer)

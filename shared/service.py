@@ -110,6 +110,7 @@ class Kit:
                 await self._wait_for_end(stopped)
             else:
                 starting.cancel()
+                await asyncio.gather(starting, return_exceptions=True)
         finally:
             await self._stop()
             await http_server.stop(ops_server, ops_task)

@@ -1,12 +1,15 @@
 """What a process does before its first message: waits and says for what, or ends with one clear line."""
 
 import asyncio
+import signal
 import socket
+import time
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from devstack.ports import free_ports
 from shared.kafka import declare
 from shared.preflight import Unfit, check, database_problems, kafka_problems
 from tests.integration.kit.example.messages import COMMANDS
@@ -60,6 +63,20 @@ async def test_a_service_without_the_owners_role_waits_for_the_migration(system:
         pass
     await system.ready()
     assert process.alive
+
+
+async def test_a_start_that_waits_can_be_stopped(system: System) -> None:
+    (nobody,) = free_ports(1)
+    process = system.start(KAFKA__BOOTSTRAP_SERVERS=f"127.0.0.1:{nobody}")
+
+    async def says_so() -> bool:
+        return "waiting for Kafka" in system.log().read_text()
+
+    await eventually(says_so, timeout_s=20, what="it says what it waits for")
+    asked = time.monotonic()
+    process.send(signal.SIGTERM)
+    assert await asyncio.to_thread(process.wait, 20) == 0
+    assert time.monotonic() - asked < 5
 
 
 async def test_several_processes_may_migrate_at_once(system: System) -> None:
