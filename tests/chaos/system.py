@@ -15,7 +15,7 @@ import psutil
 from aiokafka.errors import KafkaError
 
 from devstack.options import Options
-from devstack.ports import is_free
+from devstack.ports import free_base
 from devstack.stack import Stack
 from tests.chaos.checker.check import check
 from tests.chaos.checker.evidence import Evidence, Operation, Position
@@ -26,7 +26,6 @@ from tests.chaos.checker.read_topics import read_positions, read_topics
 from tests.chaos.checker.verdict import Verdict
 from tests.chaos.workload import Shop
 
-BASES = range(26_700, 32_000, 100)  # below the ports that the kernel gives to clients
 QUIET_WITHIN_S = 60.0  # a lease of 30 s, twice, at the worst
 # Many buyers behind one address is a load generator's privilege.
 UNLIMITED = {"GATEWAY_LIMITS__CLIENT_PER_MINUTE": "0", "GATEWAY_LIMITS__ORDER_PER_MINUTE": "0"}
@@ -101,9 +100,10 @@ class System:
         assert self.stack.process(name).exit_code == -9
         self.kills += 1
 
-    async def revive(self, name: str) -> None:
-        """Running and ready again, with the settings it had."""
-        await asyncio.to_thread(self.stack.restart, name)
+    async def revive(self, *names: str) -> None:
+        """Running and ready again, one after the other, with the settings they had."""
+        for name in names:
+            await asyncio.to_thread(self.stack.restart, name)
 
     async def dies_at(self, name: str, failpoint: str, within_s: float = 60.0) -> None:
         """Returns when the failpoint has killed this process: by SIGKILL, and it said where."""
@@ -236,12 +236,7 @@ class System:
 @contextmanager
 def running(folder: Path, *, time_scale: float, seed: int = 0) -> Iterator[System]:
     """A fresh system on ports of its own; nothing of it is left afterwards."""
-    for base in BASES:
-        options = Options(folder, base, time_scale=time_scale, seed=seed)
-        if all(is_free(port) for port in options.wanted_ports()):
-            break
-    else:
-        raise AssertionError(f"no free ports from {BASES.start} to {BASES.stop}")
+    options = Options(folder, free_base(), time_scale=time_scale, seed=seed)
     with Stack(options) as stack:
         stack.start_service("gateway", env=UNLIMITED)
         yield System(stack)

@@ -40,7 +40,11 @@ class Place:
 
 
 AFTER_ACCEPT = Place("gateway.after_accept", 150)  # its proof is what the clients repeat
-AFTER_SMTP = Place("notifier.after_smtp", 15, lambda r: r.mailed)
+MAILING = (
+    Place("notifier.before_db_commit", 8, lambda r: r.uncommitted),  # with numbers taken and not yet given
+    Place("notifier.after_smtp", 12, lambda r: r.mailed),
+    Place("notifier.after_smtp", 12, lambda r: r.mailed),
+)
 WRITING = (
     Place("payments.before_db_commit", 25, lambda r: r.uncommitted),
     Place("payments.after_db_commit", 25, lambda r: r.repeated),
@@ -98,12 +102,12 @@ async def test_payments_dies_around_its_calls_to_the_provider(system: System) ->
     assert repeated["tasks"] > 0
 
 
-async def test_notifier_dies_after_the_mail_left(system: System) -> None:
-    """The mail may come twice, with one number and one Message-ID; no other is sent twice."""
+async def test_notifier_dies_while_it_numbers_and_after_the_mail_left(system: System) -> None:
+    """Numbers stay gapless. A mail may come twice, with one number and one Message-ID; no other does."""
     async with Workload(system.shop, SEED + 3) as load:
-        again = [await dies(system, "notifier", AFTER_SMTP, load) for _ in range(2)]
+        again = [await dies(system, "notifier", place, load) for place in MAILING]
         await system.start("notifier")
-        repeated = await settle(system, load, "notifier after SMTP", sum(again))
+        repeated = await settle(system, load, "notifier numbering and mailing", sum(again))
     assert repeated["mails"] > 0
 
 

@@ -23,7 +23,9 @@ HOSTILE = {
     },
     "api": [
         {"path": "POST /v1/orders", "act_then_drop": 0.15, "drop_before": 0.05, "status_500": 0.05,
-         "status_502": 0.05, "before": 0.5, "delay": 0.2, "delay_s": [0, 0.5]},
+         "status_502": 0.05, "before": 0.5, "delay": 0.2, "delay_s": [0, 0.5],
+         # paid, and the webhooks on their way, before the create is answered
+         "next": [{"do": "hold", "times": 5, "delay_s": 1, "pay": {"method": "upi"}}]},
         {"path": "POST /v1/payments/*", "act_then_drop": 0.3, "status_502": 0.1},
         {"path": "GET /v1/*", "act_then_drop": 0.05, "status_500_html": 0.05, "status_502": 0.05,
          "status_429": 0.02},
@@ -32,7 +34,7 @@ HOSTILE = {
 }  # fmt: skip
 MUST_BITE = {
     "drop", "duplicate", "reorder", "delay", "act_then_drop", "drop_before", "status_500", "status_502",
-    "late_authorization",
+    "late_authorization", "hold",
 }  # fmt: skip
 
 pytestmark = pytest.mark.timeout(600 if KILLS == 1 else 3600)
@@ -44,17 +46,18 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield started
 
 
-async def test_broker_dies_and_comes_back(system: System) -> None:
-    """The gateway refuses at once; what it had accepted is done, what it refused is asked again."""
+async def test_broker_dies_and_the_gateway_while_it_waits(system: System) -> None:
+    """What was accepted is done, what was refused is asked again; a webhook is never answered too early."""
     async with Workload(system.shop, SEED) as load:
         for _ in range(KILLS):
             await load.bought(15)
             assert len(load.under_way) >= UNDER_WAY_MIN
             await system.kill("kafka")
             await load.refused(5)
-            await system.revive("kafka")
+            await system.kill("gateway")
+            await system.revive("kafka", "gateway")
             await load.bought(15)
-        repeated = await settle(system, load, "broker killed")
+        repeated = await settle(system, load, "broker killed, then the gateway")
     assert repeated["commands"] > 0
 
 
