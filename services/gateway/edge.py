@@ -4,7 +4,7 @@ Webhooks branch off here before any framework; everything else reaches Litestar 
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import structlog
 from prometheus_client import Histogram
@@ -46,7 +46,9 @@ _PREFLIGHT: list[Header] = [
 class Edge:
     """Nothing leaves without the security headers, and nothing unexpected is told to anyone."""
 
-    def __init__(self, api: AsgiApp, webhooks: AsgiApp, hosts: Sequence[str], origins: Sequence[str]) -> None:
+    def __init__(
+        self, api: AsgiApp, webhooks: AsgiApp, hosts: Collection[str], origins: Collection[str]
+    ) -> None:
         self._api = api
         self._webhooks = webhooks
         self._hosts = frozenset(h.lower().encode() for h in hosts)

@@ -69,7 +69,11 @@ class GatewaySettings(ServiceSettings):
 
     http: HttpSettings
     public_url: str = ""  # how browsers and providers reach us; default: the listening address
-    allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")  # Host header without its port
+    allowed_hosts: tuple[str, ...] = (
+        "127.0.0.1",
+        "localhost",
+        "[::1]",
+    )  # Host without port, beside public_url's
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # whose X-Forwarded-For we believe
     checkout: CheckoutSettings
     api_keys: tuple[ApiKey, ...] = ()
@@ -85,6 +89,12 @@ class GatewaySettings(ServiceSettings):
     @property
     def public_base(self) -> str:
         return self.public_url.rstrip("/") or f"http://{self.http.host}:{self.http.port}"
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Every host name under which requests are taken."""
+        public = urlsplit(self.public_base).hostname or ""
+        return frozenset({*self.allowed_hosts, f"[{public}]" if ":" in public else public})
 
     def secrets(self) -> dict[str, SecretStr]:
         secrets = {"CHECKOUT__SIGNING_KEY": self.checkout.signing_key}

@@ -184,6 +184,29 @@ def test_streams_end_when_the_service_stops(system: System) -> None:
         assert [line for line in lines if line.startswith("data: ")] == []
 
 
+def test_streams_are_counted_and_their_place_is_free_again_when_the_reader_goes(system: System) -> None:
+    small = system.another("small", GATEWAY_STREAMS_MAX="2")
+    small.start()
+    path = "/api/payments/order-1/events"
+    try:
+        with httpx.Client(base_url=small.url, timeout=20, verify=False) as client:
+
+            def opened() -> int:
+                with client.stream("GET", path, headers=token("order-1")) as answer:
+                    return answer.status_code
+
+            with (
+                client.stream("GET", path, headers=token("order-1")) as one,
+                client.stream("GET", path, headers=token("order-1")) as two,
+            ):
+                reading = [one.iter_lines(), two.iter_lines()]  # kept: a reader that is dropped hangs up
+                assert [next(lines) for lines in reading] == ["retry: 1000"] * 2
+                assert opened() == 503
+            eventually(lambda: opened() == 200)
+    finally:
+        assert small.stop() == 0
+
+
 # --- catching up ------------------------------------------------------------------------------------------
 
 
