@@ -20,10 +20,17 @@ TEST_TIMEOUT_S = 120
 RUN_TIMEOUT_S = 600
 
 
-def catalogue() -> list[Mutant]:
-    """All seeded bugs, from every module here that ends in `_mutants`."""
-    modules = [m.name for m in pkgutil.iter_modules(tests.mutants.__path__) if m.name.endswith("_mutants")]
-    return [m for name in modules for m in importlib.import_module(f"tests.mutants.{name}").MUTANTS]
+def catalogue(wanted: list[str]) -> list[Mutant]:
+    """The seeded bugs of each module here that ends in `_mutants`; `wanted`: parts of its or their names."""
+    found: list[Mutant] = []
+    for module in pkgutil.iter_modules(tests.mutants.__path__):
+        if module.name.endswith("_mutants"):
+            mutants: tuple[Mutant, ...] = importlib.import_module(f"tests.mutants.{module.name}").MUTANTS
+            found += [
+                mutant for mutant in mutants
+                if not wanted or any(part in f"{module.name} {mutant.name}" for part in wanted)
+            ]  # fmt: skip
+    return found
 
 
 def run(copy: Path, node_ids: tuple[str, ...]) -> tuple[int, str]:
@@ -66,10 +73,10 @@ def control(mutants: list[Mutant]) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.mutants", description=__doc__)
-    parser.add_argument("names", nargs="*", help="parts of names; all when none is given")
+    parser.add_argument("names", nargs="*", help="parts of names, e.g. kit_mutants; all when none is given")
     parser.add_argument("--jobs", type=int, default=2)
     wanted = parser.parse_args()
-    mutants = [m for m in catalogue() if not wanted.names or any(n in m.name for n in wanted.names)]
+    mutants = catalogue(wanted.names)
     with servers():  # stay up for the whole run
         if not control(mutants):
             return 2
