@@ -19,7 +19,7 @@ from devstack.ports import free_base
 from devstack.stack import Stack
 from tests.chaos.checker.check import check
 from tests.chaos.checker.evidence import Evidence, Operation, Position
-from tests.chaos.checker.read_databases import SERVICES, read_databases
+from tests.chaos.checker.read_databases import SERVICES, read_archived, read_databases
 from tests.chaos.checker.read_ledger import read_ledger
 from tests.chaos.checker.read_mails import read_mails
 from tests.chaos.checker.read_topics import read_positions, read_topics
@@ -208,7 +208,7 @@ class System:
         return f"lag: {behind[:3]}" if (behind := [lag for lag in lags if lag[1]]) else ""
 
     async def evidence(self) -> Evidence:
-        """All sources, read from outside: first how far each group has come, last what it took."""
+        """All sources, read from outside, in the order that the checks rely on."""
         positions: tuple[Position, ...] = ()
 
         async def without_lag() -> str:  # checkpoints go on being published
@@ -216,13 +216,14 @@ class System:
             positions = await read_positions(self.bootstrap)
             return ", ".join(p.group for p in positions if p.committed < p.end)
 
+        ledger = await asyncio.to_thread(read_ledger, self.data / "simulator" / "ledger.jsonl")
         await eventually(without_lag, within_s=10, what="all is read")
-        topics = await read_topics(self.bootstrap)
         return Evidence(
-            ledger=await asyncio.to_thread(read_ledger, self.data / "simulator" / "ledger.jsonl"),
-            books=await read_databases(self.database_url),
-            topics=topics,
+            ledger=ledger,
             positions=positions,
+            books=await read_databases(self.database_url),
+            topics=await read_topics(self.bootstrap),
+            archived=await read_archived(self.database_url),
             mails=await asyncio.to_thread(read_mails, self.data / "mailbox"),
             history=tuple(self.history),
             mails_repeated_max=self.mails_repeated_max,

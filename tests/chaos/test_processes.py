@@ -41,9 +41,9 @@ class Place:
 
 AFTER_ACCEPT = Place("gateway.after_accept", 150)  # its proof is what the clients repeat
 MAILING = (
-    Place("notifier.before_db_commit", 8, lambda r: r.uncommitted),  # with numbers taken and not yet given
-    Place("notifier.after_smtp", 12, lambda r: r.mailed),
-    Place("notifier.after_smtp", 12, lambda r: r.mailed),
+    Place("notifier.before_db_commit", 4, lambda r: r.uncommitted),  # with numbers taken and not yet given
+    Place("notifier.after_smtp", 6, lambda r: r.mailed),
+    Place("notifier.after_smtp", 6, lambda r: r.mailed),
 )
 WRITING = (
     Place("payments.before_db_commit", 25, lambda r: r.uncommitted),

@@ -252,12 +252,17 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything the checks look at. `mails_repeated_max`: how often the run itself may have doubled one."""
+    """Everything the checks look at, read in this order while buyers' attempts go on expiring.
+
+    `archived`: (topic, id) of every outbox row, read after the topics. `mails_repeated_max`: how many
+    mails the run itself may have doubled.
+    """
 
     ledger: Ledger = field(default_factory=Ledger)
+    positions: tuple[Position, ...] = ()
     books: Books = field(default_factory=Books)
     topics: tuple[Record, ...] = ()
-    positions: tuple[Position, ...] = ()
+    archived: frozenset[tuple[str, str]] = frozenset()
     mails: tuple[Mail, ...] = ()
     history: tuple[Operation, ...] = ()
     mails_repeated_max: int = 0

@@ -44,7 +44,7 @@ _INBOX = """
            coalesce(topic || '/' || partition || '/' || record_offset, '') AS place FROM {service}.inbox"""
 _OUTBOX = """
     SELECT o.position, o.topic, o.record_key AS key, o.message_id, o.payload,
-           p.position IS NOT NULL AS pending
+           p.position IS NOT NULL AND o.created_at < now() - interval '5 s' AS pending
     FROM {service}.outbox o LEFT JOIN {service}.outbox_pending p USING (position)"""
 _RUNNING_KEYS = "SELECT count(*) FROM {service}.stored_answers WHERE code IS NULL"
 _HANGING = """
@@ -79,6 +79,18 @@ async def read_databases(url: str) -> Books:
             unanswered_keys=unanswered,
             hanging_transactions=int(await connection.fetchval(_HANGING)),
         )
+    finally:
+        await connection.close()
+
+
+async def read_archived(url: str) -> frozenset[tuple[str, str]]:
+    """(topic, id) of every message that a decision wrote."""
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        found = [
+            await connection.fetch(f"SELECT topic, message_id FROM {service}.outbox") for service in SERVICES
+        ]
+        return frozenset((row["topic"], row["message_id"]) for rows in found for row in rows)
     finally:
         await connection.close()
 
