@@ -33,7 +33,7 @@ CHECKS = [
     negative_data_rejection,
     unsupported_method,
 ]
-EXAMPLES = 300 if os.environ.get("SOAK") else 10
+EXAMPLES = 300 if os.environ.get("SOAK") else 6
 # schemathesis draws from `random` in its own strategies; newer Hypothesis warns of that.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module")
 
