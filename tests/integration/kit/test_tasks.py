@@ -11,7 +11,7 @@ from shared import task_rows
 from shared.decision import Task
 from shared.messages.base import Message
 from shared.service import Kit
-from shared.tasks import LOST_FREE, Answered, ClaimedTask, Later, Performer, Tasks
+from shared.tasks import Answered, ClaimedTask, Later, Performer, Tasks
 from tests.integration.kit.example.messages import BankAnswered, Deposit, PayOut
 from tests.integration.kit.parts import apply, loop_of, parts
 from tests.integration.kit.system import System, command, eventually
@@ -221,7 +221,7 @@ async def test_a_second_wish_only_brings_an_open_task_forward(kit: Kit, system: 
 async def test_a_task_that_kills_its_process_is_claimed_later_and_later(kit: Kit, system: System) -> None:
     tasks = runner(kit, _never)
     await add(kit, Task("work", "t", "s"))
-    for _ in range(LOST_FREE + 1):
+    for _ in range(4):
         assert len(await tasks._claim()) == 1
         await system.sql("UPDATE tasks SET lease_until = now() - interval '1 second'")
     assert await tasks._claim() == []  # the fourth death in a row costs half a minute more
