@@ -31,6 +31,8 @@ SESSION = {
     "idle_in_transaction_session_timeout": "5000",  # ms; a frozen process must not keep its locks
     "transaction_timeout": "30000",  # ms; the outbox floor counts on it (PostgreSQL 17 and later)
     "synchronous_commit": "on",
+    # A plan prepared while a table was empty reads it whole for ever; every look-up here has its index.
+    "enable_seqscan": "off",
 }
 MIGRATION_LOCK = 729_431_055  # any number that nobody else uses
 AWAY = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)

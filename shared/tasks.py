@@ -70,12 +70,13 @@ class Performer(Protocol):
 
 # For each kind as many as it has free slots, the most urgent first; what others hold is skipped. A claim
 # that ended without a word (the process died) frees its task later and later, lest it kill for ever.
+# The time of the statement, not of the clock: a volatile function cannot bound the index on due_at.
 _CLAIM = text("""
     WITH due AS (
         SELECT one.id FROM unnest(CAST(:kinds AS text[]), CAST(:room AS integer[])) AS free (kind, room)
         CROSS JOIN LATERAL (
             SELECT id FROM tasks
-            WHERE kind = free.kind AND closed_at IS NULL AND due_at <= clock_timestamp()
+            WHERE kind = free.kind AND closed_at IS NULL AND due_at <= statement_timestamp()
               AND (lease_until IS NULL OR lease_until + make_interval(secs =>
                        CASE WHEN lost < :lost_free THEN 0 ELSE least(3600, 30 * 2.0 ^ (lost - :lost_free)) END
                    ) < clock_timestamp())
