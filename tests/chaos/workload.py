@@ -20,6 +20,7 @@ ASK_TIMEOUT_S = 12.0  # above the gateway's own limit of 10 s
 AGAIN_AFTER_S = 0.15
 LOOK_EVERY_S = 0.3
 PATIENCE_S = 80.0  # without any shopper getting on: a lease of 30 s, a restart, a busy machine
+AT_THE_TILL = "at the till"
 INFO = frozenset({202, 408, 429})
 # (currency, share, what the provider can express)
 CURRENCIES = (("INR", 0.8, 1), ("USD", 0.1, 1), ("JPY", 0.05, 1), ("KWD", 0.05, 10))
@@ -73,6 +74,7 @@ class Workload:
     under_way: dict[str, str] = field(default_factory=dict)  # order → what its shopper waits for
     paid: int = 0
     unfinished: dict[str, str] = field(default_factory=dict)
+    may_pay: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: bool = False
     _got_on_at: float = 0.0
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
@@ -82,6 +84,7 @@ class Workload:
         timeout = aiohttp.ClientTimeout(total=ASK_TIMEOUT_S)
         session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0))
         self._got_on_at = time.monotonic()
+        self.may_pay.set()
         self._session = await self._resources.enter_async_context(session)
         run = secrets.token_hex(3)  # two runs with one seed must not share order ids
         self._tasks = [asyncio.create_task(self._shop(run, n)) for n in range(self.clients)]
@@ -106,6 +109,11 @@ class Workload:
         while count() < target:
             assert time.monotonic() < deadline, f"only {count()} of {target} {what}; {self._stuck()}"
             await asyncio.sleep(0.05)
+
+    async def wait_at_the_till(self, count: int) -> None:
+        """Returns when so many shoppers have all they need to pay, and wait until `may_pay` is set."""
+        self.may_pay.clear()
+        await self._reached(lambda: list(self.under_way.values()).count(AT_THE_TILL), count, 60, "wait")
 
     async def finish(self) -> None:
         """No new orders; returns when every shopper has seen the last one paid, or has given up."""
@@ -169,6 +177,8 @@ class Workload:
             if wish.is_cancelled:
                 await self._insist(self._cancel, wish)
             return False
+        self.under_way[wish.order_id] = AT_THE_TILL
+        await self.may_pay.wait()
         if opened:
             await self._pay_and_return(wish, token, opened["providerOrderId"])
         await self._see_it_paid(wish, token)

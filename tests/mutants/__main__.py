@@ -44,7 +44,7 @@ def run(copy: Path, node_ids: tuple[str, ...]) -> tuple[int, str]:
         )
     except subprocess.TimeoutExpired:
         return TESTS_FAILED, f"still ran after {RUN_TIMEOUT_S} s"
-    return done.returncode, "\n".join(done.stdout.splitlines()[-3:])
+    return done.returncode, "\n".join(done.stdout.splitlines()[-8:])
 
 
 def judge(mutant: Mutant) -> bool:

@@ -228,20 +228,18 @@ def test_popup_hears_only_the_page_that_opened_it(
     page = browser.new_page()
     page.goto(shop.base)
     page.evaluate(
-        """([simulator, options]) => {
+        """async ([simulator, options]) => {
           window.heard = [];
           window.addEventListener("message", (event) => window.heard.push(event.data));
           const frame = document.createElement("iframe");
           frame.src = `${simulator}/v1/checkout/popup?opener=${encodeURIComponent("https://shop.example")}`;
-          frame.onload = () => {
-            frame.contentWindow.postMessage({ type: "open", options }, simulator);
-            window.loaded = true;
-          };
+          const loaded = new Promise((resolve) => { frame.onload = resolve; });
           document.body.append(frame);
+          await loaded;
+          frame.contentWindow.postMessage({ type: "open", options }, simulator);
         }""",
         [simulator.base, {"key": KEY_ID, "order_id": order["id"], "name": "Thief"}],
     )
-    page.wait_for_function("window.loaded")
     popup = page.frame_locator("iframe")
     expect(popup.locator("#sim-shop-name")).to_have_text("…")
     assert page.evaluate("window.heard") == []

@@ -199,20 +199,23 @@ class System:
         return await eventually(all_sent, timeout_s)
 
     async def events(self) -> dict[str, list[Message]]:
-        """Everything on notifier.events once the outbox is empty, by order."""
+        """Everything on notifier.events once the outbox is empty, by order; a repetition counts once."""
 
         async def quiet() -> bool:
             return not await self.rows("SELECT 1 FROM outbox_pending")
 
         await eventually(quiet)
         found: dict[str, list[Message]] = defaultdict(list)
+        seen: set[str] = set()
         async with self._reader(NOTIFIER_EVENTS) as consumer:
             ends = await consumer.end_offsets(consumer.assignment())
             while any([await consumer.position(p) < end for p, end in ends.items()]):
                 for records in (await consumer.getmany(timeout_ms=200)).values():
                     for record in records:
                         message = decode(record.value)
-                        found[message.subject].append(EVENTS.decode(message))
+                        if message.id not in seen:
+                            seen.add(message.id)
+                            found[message.subject].append(EVENTS.decode(message))
         return found
 
     @asynccontextmanager
