@@ -7,21 +7,13 @@ judged under the order's lock. Source of the rules: IETF draft "The Idempotency-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.decision import Answer
+from shared.messages.base import IdempotencyKey
 
 RETENTION_DAYS = 90  # the promise is 24 h; a client that repeats later than this asks something new
-
-
-class IdempotencyKey(msgspec.Struct, frozen=True, kw_only=True):
-    """Part of a command: who asked, under which key, and a hash of what was asked."""
-
-    principal: str
-    key: str
-    fingerprint: bytes
 
 
 @dataclass(frozen=True, slots=True)

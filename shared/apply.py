@@ -11,12 +11,12 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import answers, inbox, outbox, task_rows
-from shared.answers import Claim, IdempotencyKey
+from shared.answers import Claim
 from shared.decision import Answer, Decision, Outgoing, Task
 from shared.envelope import encode, new_id
 from shared.failpoints import passing
 from shared.inbox import Incoming, Parking
-from shared.messages.base import wrap
+from shared.messages.base import IdempotencyKey, wrap
 from shared.observability import MESSAGES, PARKED, SECURITY
 
 log = structlog.get_logger()

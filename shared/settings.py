@@ -51,8 +51,41 @@ class RazorpaySettings(Section):
     timeout_s: float = 8.0  # below the task lease and the gateway's own limit
 
 
+class StripeSettings(Section):
+    """Keys of one Stripe account. Two webhook secrets may be active while one replaces the other."""
+
+    secret_key: SecretStr  # sk_test_… or sk_live_…
+    publishable_key: str
+    webhook_secrets: tuple[SecretStr, ...] = ()
+    account: str  # acct_…
+    base_url: str = "https://api.stripe.com"
+    checkout_script: str = "https://js.stripe.com/v3/"
+    return_url: str = ""  # where Stripe sends the buyer back to, with ?order=… added
+    timeout_s: float = 8.0
+
+
+class PayPalSettings(Section):
+    """One PayPal REST app and its webhook."""
+
+    client_id: str
+    client_secret: SecretStr
+    webhook_id: str = ""
+    account: str  # the merchant id, as webhooks and captures name the payee
+    live: bool = False
+    base_url: str = "https://api-m.paypal.com"
+    certificate_hosts: tuple[str, ...] = ("api.paypal.com", "api.sandbox.paypal.com")
+    certificate_authorities: str | None = None  # a PEM file instead of the machine's own roots
+    return_url: str = ""  # where PayPal sends the buyer back to after approving, with ?order=… added
+    cancel_url: str = ""
+    timeout_s: float = 8.0
+
+
 class ProviderSettings(Section):
     razorpay: RazorpaySettings | None = None
+    stripe: StripeSettings | None = None
+    paypal: PayPalSettings | None = None
+    order: tuple[str, ...] = ("razorpay", "stripe", "paypal")  # which one is preferred
+    order_by_currency: dict[str, tuple[str, ...]] = {}  # the same for one currency
 
 
 class ServiceSettings(BaseSettings):

@@ -56,7 +56,7 @@ class Webhooks:
             adapter = self._adapter(scope["path"], headers)
             body = await read_body(receive, BODY_MAX, BODY_S)
             now = now_utc()
-            adapter.verify_webhook(headers, body, now)
+            await adapter.verify_webhook(headers, body, now)
             identity, key = adapter.webhook_identity(headers, body)
         except PaystreamError as error:
             self._refused(scope["path"], error)

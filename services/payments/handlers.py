@@ -20,6 +20,7 @@ from shared.messages.facts import (
     CloseDue,
     Looked,
     Rematch,
+    Seen,
 )
 from shared.messages.orders import OrderCancelled, OrderPlaced
 from shared.messages.payments import (
@@ -77,8 +78,9 @@ class Handlers:
         """The decision on one message for one order."""
         message = incoming.message
         if isinstance(message, ProviderEventReceived):
-            charges = self.webhooks.charges(message)
-            return facts.charges_seen(payment, message.provider, charges, now, self.policy)
+            content = self.webhooks.content(message)
+            seen = content.seen if content else Seen()
+            return facts.charges_seen(payment, message.provider, seen.charges, now, self.policy)
         if (result := RESULT_HANDLERS.get(type(message))) is not None:
             return result(payment, message, now, self.policy)
         if incoming.envelope.source == "payments":

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 import structlog
@@ -19,7 +20,7 @@ from shared.messages.facts import (
     Rematch,
 )
 from shared.messages.payments import ProviderEventReceived
-from shared.providers.base import Adapter, OrderRequest
+from shared.providers.base import Adapter, CaptureRequest, OrderRequest
 from shared.tasks import Answered, ClaimedTask, Later, Performer
 
 log = structlog.get_logger()
@@ -37,6 +38,7 @@ class OpenRequest(msgspec.Struct, frozen=True):
     provider: str
     amount: int
     currency: str
+    asked_at: datetime
     capture_automatically: bool
     lookup_first: bool
     tries: int
@@ -52,9 +54,10 @@ class LookRequest(msgspec.Struct, frozen=True):
     verify: int = 0
 
 
-class CaptureRequest(msgspec.Struct, frozen=True):
+class CaptureTask(msgspec.Struct, frozen=True):
     order_id: str
     provider: str
+    provider_order_id: str
     charge_id: str
     amount: int
     currency: str
@@ -84,18 +87,19 @@ class Performers:
         order_id, attempt_id = request.order_id, request.attempt_id
         try:
             fact = None
+            wanted = OrderRequest(
+                reference=request.attempt_id,
+                order_id=request.order_id,
+                amount=request.amount,
+                currency=request.currency,
+                asked_at=request.asked_at,
+                capture_automatically=request.capture_automatically,
+                tries=request.tries,
+            )
             if request.lookup_first or not task.first:
-                fact = await adapter.find_order(request.attempt_id)
+                fact = await adapter.find_order(wanted)
             if fact is None:
-                fact = await adapter.open_order(
-                    OrderRequest(
-                        reference=request.attempt_id,
-                        order_id=request.order_id,
-                        amount=request.amount,
-                        currency=request.currency,
-                        capture_automatically=request.capture_automatically,
-                    )
-                )
+                fact = await adapter.open_order(wanted)
         except Rejected as refused:
             said_no = AttemptRefused(
                 order_id=order_id, attempt_id=attempt_id, code=refused.code, detail=refused.detail
@@ -118,14 +122,14 @@ class Performers:
         """Reads one attempt at its provider."""
         request = msgspec.json.decode(task.payload, type=LookRequest)
         try:
-            charges = await self.adapters[request.provider].read_charges(request.provider_order_id)
+            seen = await self.adapters[request.provider].read(request.provider_order_id)
         except (Unavailable, OutcomeUnknown, Malformed, Rejected) as error:
             return self._later(task, error)
         looked = {
             "order_id": request.order_id,
             "attempt_id": request.attempt_id,
             "reason": request.reason,
-            "charges": charges,
+            "seen": seen,
             "verify": request.verify,
             "round": request.round,
         }
@@ -133,14 +137,23 @@ class Performers:
 
     async def capture(self, task: ClaimedTask) -> Answered | Later:
         """Takes an authorisation. It is read first, each time: Razorpay's capture knows no key."""
-        request = msgspec.json.decode(task.payload, type=CaptureRequest)
+        request = msgspec.json.decode(task.payload, type=CaptureTask)
         adapter = self.adapters[request.provider]
         refused = ""
         try:
             charge = await adapter.read_charge(request.charge_id)
             if charge.state == "authorized":
                 try:
-                    charge = await adapter.capture(request.charge_id, request.amount, request.currency)
+                    charge = await adapter.capture(
+                        CaptureRequest(
+                            key=f"capture-{request.charge_id}",
+                            provider_order_id=request.provider_order_id,
+                            charge_id=request.charge_id,
+                            amount=request.amount,
+                            currency=request.currency,
+                            authorized=request.amount,
+                        )
+                    )
                 except Rejected as error:
                     refused = error.detail
                     charge = await adapter.read_charge(request.charge_id)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.errors import Malformed
 from shared.inbox import Incoming
-from shared.messages.facts import ChargeFact, WebhookContent
+from shared.messages.facts import WebhookContent
 from shared.messages.payments import ProviderEventReceived
 from shared.observability import WEBHOOKS
 from shared.providers.base import Adapter
@@ -57,10 +57,10 @@ class Webhooks:
         verdict, content = self.read(message)
         return content.provider_order_id if content and verdict == "understood" else None
 
-    def charges(self, message: ProviderEventReceived) -> tuple[ChargeFact, ...]:
-        """The facts inside, none unless it is understood."""
+    def content(self, message: ProviderEventReceived) -> WebhookContent | None:
+        """What is inside, none unless it is understood."""
         verdict, content = self.read(message)
-        return content.charges if content and verdict == "understood" else ()
+        return content if verdict == "understood" else None
 
     async def archive(self, connection: AsyncConnection, fresh: Sequence[Incoming]) -> None:
         """Keeps the exact bytes of every verified webhook, whatever becomes of it."""

@@ -23,7 +23,7 @@ from services.reconciler.store.book import lowest_checkpoint
 from services.reconciler.store.runs import Progress
 from shared.apply import Applier
 from shared.envelope import now_utc
-from shared.errors import PaystreamError, Rejected, Unavailable
+from shared.errors import NotFound, PaystreamError, Unavailable
 from shared.failpoints import passing
 from shared.inbox import Incoming
 from shared.messages.base import Message, wrap
@@ -206,7 +206,7 @@ async def _record(adapter: Adapter, charge_id: str) -> Entry | None:
     """The provider's own record of a charge; None when it says that there is none."""
     try:
         fact = await adapter.read_charge(charge_id)
-    except Rejected:
+    except NotFound:
         return None
     return Entry(fact.state, fact.amount, fact.currency)
 

@@ -8,6 +8,14 @@ import msgspec
 from shared.envelope import Envelope, new_id, read_json
 
 
+class IdempotencyKey(msgspec.Struct, frozen=True, kw_only=True):
+    """Part of a command: who asked, under which key, and a hash of what was asked."""
+
+    principal: str
+    key: str
+    fingerprint: bytes
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Frozen data. Unknown fields are ignored; the meaning or unit of a field never changes."""
 

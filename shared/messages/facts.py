@@ -1,7 +1,9 @@
 """What a provider said, in our words. Facts come from verified webhooks and from reads with our secret.
 
 The order in which facts arrive means nothing: a charge's state only rises
-(`pending < failed < authorized < lapsed < captured`), and what a read does not show is not a fact.
+(`pending < failed < authorized < lapsed < captured`), a refund's too (`pending < succeeded < failed`), a
+dispute's too (`open < under_review < closed < won < lost`) and its money's (`none < withdrawn <
+reinstated`). What a read does not show is not a fact.
 """
 
 from datetime import datetime
@@ -12,10 +14,17 @@ import msgspec
 from shared.messages.base import Message
 
 ChargeState = Literal["pending", "failed", "authorized", "lapsed", "captured"]
+RefundState = Literal["pending", "succeeded", "failed"]
+DisputeState = Literal["open", "under_review", "closed", "won", "lost"]
+DisputeMoney = Literal["none", "withdrawn", "reinstated"]
 
 
 class ChargeFact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One payment at the provider was seen in this state. `amount` in minor units of `currency`."""
+    """One payment at the provider was seen in this state. `amount` in minor units of `currency`.
+
+    `amount` is what was captured once it is captured (a part may have been released), else what was asked.
+    A decline that made no charge of its own (Stripe: a failed 3-D Secure) carries the order's id as its id.
+    """
 
     charge_id: str
     provider_order_id: str
@@ -26,6 +35,73 @@ class ChargeFact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     failure: str = ""  # the provider's reason, a slug
     failure_text: str = ""  # the provider's words for the buyer
     fee: int | None = None
+    capture_before: datetime | None = None  # an authorisation lapses then
+
+
+class RefundFact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One refund at the provider. `reference`: our refund's id, empty when somebody made it elsewhere."""
+
+    refund_id: str
+    charge_id: str
+    state: RefundState
+    amount: int
+    currency: str
+    reference: str = ""
+    at: datetime | None = None
+    failure: str = ""
+    failure_text: str = ""
+
+
+class DisputeFact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One dispute of a charge. `closed`: ended without a winner, as an inquiry does.
+
+    `money`: whether the provider has taken the amount back from us, or given it back to us since.
+    """
+
+    dispute_id: str
+    charge_id: str
+    kind: Literal["inquiry", "chargeback"]
+    state: DisputeState
+    money: DisputeMoney
+    amount: int
+    currency: str
+    reason: str = ""
+    respond_by: datetime | None = None
+    at: datetime | None = None
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All that one webhook or one read says of an order of ours at the provider.
+
+    `approved`: the buyer agreed and the provider waits for our capture; no money has moved (PayPal).
+    `cancelled`: the provider's order is over and nobody can pay it any more.
+    """
+
+    charges: tuple[ChargeFact, ...] = ()
+    refunds: tuple[RefundFact, ...] = ()
+    disputes: tuple[DisputeFact, ...] = ()
+    approved: bool = False
+    cancelled: bool = False
+
+
+class SettlementLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of a provider's account with us. Signed minor units of `currency`, the settlement's.
+
+    `net = amount - fee` for every line: money in is positive. `payout`: money that left for our bank.
+    """
+
+    line_id: str
+    kind: Literal["payment", "refund", "dispute", "fee", "payout", "adjustment"]
+    amount: int
+    fee: int
+    net: int
+    currency: str
+    at: datetime
+    charge_id: str = ""
+    refund_id: str = ""
+    dispute_id: str = ""
+    settlement_id: str = ""  # the payout or settlement that paid it out; empty while it is not
+    rate: str = ""  # settlement currency per charge currency, a decimal as the provider wrote it
 
 
 class ProviderOrderFact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -40,14 +116,20 @@ class ProviderOrderFact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 
 
 class WebhookContent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A webhook, read. `known` is false for event types that carry nothing for us: kept and counted."""
+    """A webhook, read. `known` is false for event types that carry nothing for us: kept and counted.
+
+    `provider_order_id`, else `charge_id`, says whose it is. `hint`: nothing in it is believed, the order is
+    read instead (PayPal signs only a checksum of the body).
+    """
 
     event_type: str
     account: str
     live: bool | None  # None when the provider does not say
     known: bool
-    charges: tuple[ChargeFact, ...] = ()
+    seen: Seen = Seen()
     provider_order_id: str | None = None
+    charge_id: str | None = None
+    hint: bool = False
 
 
 # --- results of tasks: messages that never travel over Kafka ---------------------------------------------
@@ -93,7 +175,7 @@ class Looked(Message, frozen=True, kw_only=True):
     order_id: str
     attempt_id: str
     reason: Literal["verify", "schedule", "late", "asked"]
-    charges: tuple[ChargeFact, ...] = ()
+    seen: Seen = Seen()
     verify: int = 0
     round: int = 0
 

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from shared.messages.base import Command, Event, Message
+from shared.messages.base import Command, Event, IdempotencyKey, Message
 from shared.messages.orders import OrderPlaced
 
 Status = Literal[
@@ -50,6 +50,58 @@ class ConfirmCheckout(Command, frozen=True, kw_only=True):
     provider: str
     provider_order_id: str
     charge_id: str | None = None
+
+
+class CapturePayment(Command, frozen=True, kw_only=True):
+    """Take authorised money: all of it, or `amount`; the rest is released. Answered once it is decided."""
+
+    TYPE: ClassVar[str] = "payments.capture_payment.v1"
+
+    order_id: str
+    amount: int | None = None
+    by: str = ""  # the person or the API key that asks
+    idempotency: IdempotencyKey | None = None
+
+
+class RefundPayment(Command, frozen=True, kw_only=True):
+    """Give back what is left of a capture, or `amount` of it. Answered once it is reserved.
+
+    `charge_id` names a capture other than the one that stands.
+    """
+
+    TYPE: ClassVar[str] = "payments.refund_payment.v1"
+
+    order_id: str
+    amount: int | None = None
+    reason: str = ""
+    charge_id: str | None = None
+    by: str = ""
+    idempotency: IdempotencyKey | None = None
+
+
+class MarkPayment(Command, frozen=True, kw_only=True):
+    """A person says that the order was paid elsewhere: its own line in the books, with no provider."""
+
+    TYPE: ClassVar[str] = "payments.mark_payment.v1"
+
+    order_id: str
+    source: str  # where the money is, e.g. a bank account
+    person: str
+    reason: str
+    idempotency: IdempotencyKey | None = None
+
+
+class ResolveFlag(Command, frozen=True, kw_only=True):
+    """A person has dealt with what a flag was raised for."""
+
+    TYPE: ClassVar[str] = "payments.resolve_flag.v1"
+
+    order_id: str
+    flag: str
+    subject: str
+    person: str
+    reason: str
+    idempotency: IdempotencyKey | None = None
 
 
 class LookAgain(Command, frozen=True, kw_only=True):

@@ -99,6 +99,7 @@ def _open_task(payment: Payment, *, lookup_first: bool, tries: int = 0) -> Task:
         "provider": attempt.provider,
         "amount": attempt.amount,
         "currency": attempt.currency,
+        "asked_at": attempt.created_at,
         "capture_automatically": payment.capture == "automatic",
         "lookup_first": lookup_first,
         "tries": tries,

@@ -120,7 +120,7 @@ def looked(payment: Payment, result: Looked, now: datetime, policy: Policy) -> D
     attempt = next((a for a in payment.attempts if a.id == result.attempt_id), None)
     if attempt is None:
         return Decision(payment)
-    after = _learned(payment, attempt.provider, result.charges, now)
+    after = _learned(payment, attempt.provider, result.seen.charges, now)
     answered = replace(attempt, verify_answered=max(attempt.verify_answered, result.verify))
     after = with_attempt(after, answered)
     if result.reason in ("verify", "asked") or after.standing is not None:

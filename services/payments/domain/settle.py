@@ -131,6 +131,7 @@ def _captures(payment: Payment, policy: Policy) -> tuple[Payment, tuple[Task, ..
     request = {
         "order_id": payment.order_id,
         "provider": wanted.provider,
+        "provider_order_id": wanted.provider_order_id,
         "charge_id": wanted.charge_id,
         "amount": wanted.amount,
         "currency": wanted.currency,

@@ -1,16 +1,25 @@
 """The Razorpay adapter: what it can do, its schedules, and its calls."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from shared.errors import Malformed, OutcomeUnknown, Rejected
-from shared.messages.facts import ChargeFact, ProviderOrderFact, WebhookContent
+from shared.messages.facts import (
+    ChargeFact,
+    DisputeFact,
+    ProviderOrderFact,
+    RefundFact,
+    Seen,
+    SettlementLine,
+    WebhookContent,
+)
 from shared.money import exponent
-from shared.providers.base import Capabilities, OrderRequest, Schedule
+from shared.providers.base import Capabilities, CaptureRequest, OrderRequest, RefundRequest, Schedule
 from shared.providers.razorpay import reading
 from shared.providers.razorpay.calls import Calls
 from shared.providers.razorpay.signatures import (
@@ -22,6 +31,8 @@ from shared.providers.razorpay.signatures import (
 from shared.settings import RazorpaySettings
 
 PAGE = 100  # the API's maximum (Razorpay docs, Pagination)
+REPORT_PAGE = 1000  # of the settlement report (Razorpay docs, Settlement Recon)
+INDIA = ZoneInfo("Asia/Kolkata")  # days of that report
 AUTOMATIC_EXPIRY_MIN = 12  # minutes; the least that `automatic_expiry_period` takes
 MANUAL_EXPIRY_MIN = 7200  # minutes, five days: the most that `manual_expiry_period` takes
 
@@ -32,6 +43,7 @@ MINIMUM = {"INR": 100}  # minor units (Razorpay docs, Create an Order)
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
+T = TypeVar("T")
 Call = Callable[[Any, dict[str, Any]], Any]  # (SDK client, options) -> its answer
 
 
@@ -84,7 +96,7 @@ class RazorpayAdapter:
     def recognises(self, headers: Mapping[str, str]) -> bool:
         return SIGNATURE_HEADER in headers
 
-    def verify_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:  # noqa: ARG002 - the signature has no time
+    async def verify_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:  # noqa: ARG002 - the signature has no time
         given = headers.get(SIGNATURE_HEADER, "")
         if not given:
             raise Rejected("bad-signature", "missing")
@@ -115,58 +127,119 @@ class RazorpayAdapter:
             },
         }
         answer = await self._calls.run(lambda c, o: c.order.create(body, **o), writes=True)
-        try:
-            return reading.order(_as(answer, reading.Order))
-        except Malformed as error:  # the order may well exist: it is found by its receipt
-            raise OutcomeUnknown("provider-outcome-unknown", error.detail) from error
+        return self._done(lambda: reading.order(_as(answer, reading.Order)))  # else found by its receipt
 
-    async def find_order(self, reference: str) -> ProviderOrderFact | None:
-        answer = await self._read(lambda c, o: c.order.all({"receipt": reference}, **o))
+    async def find_order(self, request: OrderRequest) -> ProviderOrderFact | None:
+        answer = await self._read(lambda c, o: c.order.all({"receipt": request.reference}, **o))
         found = [reading.order(_as(item, reading.Order)) for item in _items(answer)]
-        return next((fact for fact in found if fact.reference == reference), None)
+        return next((fact for fact in found if fact.reference == request.reference), None)
 
     async def read_order(self, provider_order_id: str) -> ProviderOrderFact:
         answer = await self._read(lambda c, o: c.order.fetch(provider_order_id, **o))
         return reading.order(_as(answer, reading.Order))
 
-    async def read_charges(self, provider_order_id: str) -> Sequence[ChargeFact]:
+    async def read(self, provider_order_id: str) -> Seen:
         answer = await self._read(lambda c, o: c.order.payments(provider_order_id, **o))
-        return [reading.charge(_as(item, reading.Payment)) for item in _items(answer)]
+        payments = [_as(item, reading.Payment) for item in _items(answer)]
+        refunds = [r for p in payments if p.amount_refunded for r in await self._refunds(p.id)]
+        return Seen(charges=tuple(reading.charge(p) for p in payments), refunds=tuple(refunds))
 
     async def read_charge(self, charge_id: str) -> ChargeFact:
         answer = await self._read(lambda c, o: c.payment.fetch(charge_id, **o))
         return reading.charge(_as(answer, reading.Payment))
 
-    async def capture(self, charge_id: str, amount: int, currency: str) -> ChargeFact:
-        body = {"currency": currency}  # a fresh dict: the SDK writes the amount into it
-        answer = await self._calls.run(
-            lambda c, o: c.payment.capture(charge_id, amount, body, **o), writes=True
+    async def capture(self, request: CaptureRequest) -> ChargeFact:
+        body = {"currency": request.currency}  # a fresh dict: the SDK writes the amount into it
+        answer = await self._write(
+            lambda c, o: c.payment.capture(request.charge_id, request.amount, body, **o), "capture-refused"
         )
-        try:
-            return reading.charge(_as(answer, reading.Payment))
-        except Malformed as error:
-            raise OutcomeUnknown("provider-outcome-unknown", error.detail) from error
+        return self._done(lambda: reading.charge(_as(answer, reading.Payment)))
+
+    async def cancel(self, provider_order_id: str, key: str) -> Seen:  # noqa: ARG002 - Razorpay has no such call
+        raise Rejected("cancel-refused", "Razorpay cannot cancel an order or give an authorisation back")
+
+    async def refund(self, request: RefundRequest) -> RefundFact:
+        body = {
+            "amount": request.amount,
+            "speed": "normal",
+            "receipt": request.key,
+            "notes": {"order_id": request.order_id, "reason": request.reason[:256]},
+        }
+        key = {"X-Refund-Idempotency": request.key}
+        answer = await self._write(
+            lambda c, o: c.payment.refund(request.charge_id, body, headers=key, **o), "refund-refused"
+        )
+        return self._done(lambda: reading.refund(_as(answer, reading.Refund)))
+
+    async def find_refund(self, request: RefundRequest) -> RefundFact | None:
+        refunds = await self._refunds(request.charge_id)
+        return next((r for r in refunds if r.reference == request.key), None)
+
+    async def _refunds(self, charge_id: str) -> list[RefundFact]:
+        pages = self._pages(lambda c, q, o: c.payment.fetch_multiple_refund(charge_id, q, **o), {}, PAGE)
+        return [reading.refund(_as(item, reading.Refund)) async for item in pages]
 
     async def list_charges(self, since: datetime, until: datetime) -> AsyncIterator[ChargeFact]:
-        """Newest first, by `skip` over a closed window, so that new payments do not shift pages."""
-        window = {"from": int(since.timestamp()), "to": int(until.timestamp()) - 1, "count": PAGE}
+        async for item in self._pages(lambda c, q, o: c.payment.all(q, **o), _window(since, until), PAGE):
+            yield reading.charge(_as(item, reading.Payment))
+
+    async def list_refunds(self, since: datetime, until: datetime) -> AsyncIterator[RefundFact]:
+        async for item in self._pages(lambda c, q, o: c.refund.all(q, **o), _window(since, until), PAGE):
+            yield reading.refund(_as(item, reading.Refund))
+
+    async def list_disputes(self, since: datetime, until: datetime) -> AsyncIterator[DisputeFact]:
+        async for item in self._pages(lambda c, q, o: c.dispute.all(q, **o), _window(since, until), PAGE):
+            yield reading.dispute(_as(item, reading.Dispute))
+
+    async def list_settlement_lines(self, since: datetime, until: datetime) -> AsyncIterator[SettlementLine]:
+        """The settlement report knows days in Indian time; lines outside of the window are left out."""
+        day, last = since.astimezone(INDIA).date(), until.astimezone(INDIA).date()
+        while day <= last:
+            query = {"year": day.year, "month": day.month, "day": day.day}
+            async for item in self._pages(lambda c, q, o: c.settlement.report(q, **o), query, REPORT_PAGE):
+                line = reading.settlement_line(_as(item, reading.ReportLine))
+                if since <= line.at < until:
+                    yield line
+            day += timedelta(days=1)
+
+    async def _pages(
+        self, call: Callable[[Any, dict[str, Any], dict[str, Any]], Any], query: dict[str, int], page: int
+    ) -> AsyncIterator[object]:
+        """Every item, by `skip` over a closed window: a short page is the last one."""
         skip = 0
         while True:
-            items = await self._page({**window, "skip": skip})
+            wanted = {**query, "count": page, "skip": skip}
+            items = _items(await self._read(lambda c, o: call(c, wanted, o)))  # noqa: B023 - awaited here
             for item in items:
-                yield reading.charge(_as(item, reading.Payment))
-            if len(items) < PAGE:
+                yield item
+            if len(items) < page:
                 return
-            skip += PAGE
-
-    async def _page(self, query: dict[str, int]) -> list[object]:
-        return _items(await self._read(lambda c, o: c.payment.all(query, **o)))
+            skip += page
 
     async def close(self) -> None:
         self._calls.close()
 
     async def _read(self, call: Call) -> Any:
         return await self._calls.run(call, writes=False)
+
+    async def _write(self, call: Call, refusal: str) -> Any:
+        """A call that moves money; what Razorpay refuses is Rejected with this code."""
+        try:
+            return await self._calls.run(call, writes=True)
+        except Rejected as refused:
+            raise Rejected(refusal, refused.detail) from refused
+
+    @staticmethod
+    def _done(read: Callable[[], T]) -> T:
+        """The answer to a write. One that cannot be read does not say what was done."""
+        try:
+            return read()
+        except Malformed as error:
+            raise OutcomeUnknown("provider-outcome-unknown", error.detail) from error
+
+
+def _window(since: datetime, until: datetime) -> dict[str, int]:
+    return {"from": int(since.timestamp()), "to": int(until.timestamp()) - 1}
 
 
 def _as(value: object, kind: type[Any]) -> Any:

@@ -17,7 +17,7 @@ import requests
 from razorpay.errors import BadRequestError, GatewayError, ServerError
 from urllib3.exceptions import NewConnectionError
 
-from shared.errors import OutcomeUnknown, PaystreamError, Rejected, Unavailable
+from shared.errors import NotFound, OutcomeUnknown, PaystreamError, Rejected, Unavailable
 
 T = TypeVar("T")
 
@@ -68,7 +68,9 @@ class Calls:
         return self._local.client
 
 
-def classified(error: Exception, status: int | None, *, writes: bool) -> PaystreamError:
+def classified(  # noqa: PLR0911 - one line per row of the table
+    error: Exception, status: int | None, *, writes: bool
+) -> PaystreamError:
     """The one of our errors that an SDK failure is (Razorpay docs, Errors; table in docs/providers.md)."""
     text = str(error)[:300]
     if status is None and _never_sent(error):
@@ -78,6 +80,8 @@ def classified(error: Exception, status: int | None, *, writes: bool) -> Paystre
     if status in (401, 403):
         return Unavailable("provider-misconfigured", f"Razorpay refuses our key: {text}", retry_after_s=30.0)
     if status is not None and 400 <= status < 500 and not isinstance(error, requests.JSONDecodeError):
+        if status == 404 or "does not exist" in text:
+            return NotFound("not-found", text)
         return Rejected("provider-rejected", text or f"Razorpay answered {status}")
     if writes:
         return OutcomeUnknown("provider-outcome-unknown", f"Razorpay answered {status}: {text}")

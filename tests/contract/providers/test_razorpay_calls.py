@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.errors import OutcomeUnknown, Rejected
-from shared.providers.base import OrderRequest
+from shared.messages.facts import ProviderOrderFact
+from shared.providers.base import CaptureRequest, OrderRequest
 from shared.providers.razorpay import RazorpayAdapter
 from tests.contract.simulator.running import Receiver, Simulator, eventually
 
@@ -21,7 +22,19 @@ def request(amount: int = 50_000, *, capture_automatically: bool = True) -> Orde
         order_id="o-1",
         amount=amount,
         currency="INR",
+        asked_at=datetime.now(UTC),
         capture_automatically=capture_automatically,
+    )
+
+
+def taking(opened: ProviderOrderFact, charge_id: str, amount: int) -> CaptureRequest:
+    return CaptureRequest(
+        key=f"capture-{charge_id}",
+        provider_order_id=opened.provider_order_id,
+        charge_id=charge_id,
+        amount=amount,
+        currency=opened.currency,
+        authorized=opened.amount,
     )
 
 
@@ -36,9 +49,9 @@ async def test_an_opened_order_is_found_by_our_reference(razorpay_adapter: Razor
     wanted = request()
     opened = await razorpay_adapter.open_order(wanted)
     assert (opened.amount, opened.currency, opened.reference) == (50_000, "INR", wanted.reference)
-    assert await razorpay_adapter.find_order(wanted.reference) == opened
+    assert await razorpay_adapter.find_order(wanted) == opened
     assert await razorpay_adapter.read_order(opened.provider_order_id) == opened
-    assert await razorpay_adapter.find_order("nobody-has-this-one") is None
+    assert await razorpay_adapter.find_order(request()) is None
 
 
 async def test_a_paid_order_is_read_with_its_capture(
@@ -47,7 +60,7 @@ async def test_a_paid_order_is_read_with_its_capture(
     opened = await razorpay_adapter.open_order(request())
     proof = pay(simulator, opened.provider_order_id)
     assert razorpay_adapter.check_proof(proof) == (opened.provider_order_id, proof["razorpay_payment_id"])
-    (charge,) = await razorpay_adapter.read_charges(opened.provider_order_id)
+    (charge,) = (await razorpay_adapter.read(opened.provider_order_id)).charges
     assert (charge.charge_id, charge.amount) == (proof["razorpay_payment_id"], 50_000)
     assert charge.state in ("authorized", "captured")
 
@@ -57,7 +70,7 @@ async def test_a_decline_is_read_with_its_reason(
 ) -> None:
     opened = await razorpay_adapter.open_order(request())
     pay(simulator, opened.provider_order_id, "declined")
-    (charge,) = await razorpay_adapter.read_charges(opened.provider_order_id)
+    (charge,) = (await razorpay_adapter.read(opened.provider_order_id)).charges
     assert charge.state == "failed"
     assert charge.failure
     assert charge.failure_text
@@ -71,10 +84,10 @@ async def test_an_authorisation_is_captured_once_and_a_second_capture_is_refused
     charge_id = proof["razorpay_payment_id"]
     assert (await razorpay_adapter.read_charge(charge_id)).state == "authorized"
     with pytest.raises(Rejected):
-        await razorpay_adapter.capture(charge_id, 49_999, "INR")
-    assert (await razorpay_adapter.capture(charge_id, 50_000, "INR")).state == "captured"
+        await razorpay_adapter.capture(taking(opened, charge_id, 49_999))
+    assert (await razorpay_adapter.capture(taking(opened, charge_id, 50_000))).state == "captured"
     with pytest.raises(Rejected):
-        await razorpay_adapter.capture(charge_id, 50_000, "INR")
+        await razorpay_adapter.capture(taking(opened, charge_id, 50_000))
 
 
 async def test_a_lost_answer_is_unknown_and_the_order_is_found_by_its_receipt(
@@ -87,7 +100,7 @@ async def test_a_lost_answer_is_unknown_and_the_order_is_found_by_its_receipt(
     with pytest.raises(OutcomeUnknown):
         await razorpay_adapter.open_order(wanted)
     simulator.control("DELETE", "/faults")
-    found = await razorpay_adapter.find_order(wanted.reference)
+    found = await razorpay_adapter.find_order(wanted)
     assert found is not None
     assert found.reference == wanted.reference
 
@@ -125,12 +138,12 @@ async def test_the_simulators_webhooks_are_verified_and_read(
     states = []
     for arrival in receiver.of(opened.provider_order_id):
         headers = {"x-razorpay-signature": arrival.signature}
-        razorpay_adapter.verify_webhook(headers, arrival.raw, datetime.now(UTC))
+        await razorpay_adapter.verify_webhook(headers, arrival.raw, datetime.now(UTC))
         content = razorpay_adapter.read_webhook(arrival.raw)
         assert content.account == razorpay_adapter.account
         assert content.known
         assert content.provider_order_id == opened.provider_order_id
-        states += [c.state for c in content.charges]
+        states += [c.state for c in content.seen.charges]
     assert sorted(states) == ["authorized", "captured", "captured"]
 
 

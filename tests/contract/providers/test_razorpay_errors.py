@@ -1,6 +1,7 @@
 """Every way a call can fail becomes one of our four errors, and a write that may have acted is unknown."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
@@ -8,7 +9,9 @@ from shared.errors import Malformed, OutcomeUnknown, PaystreamError, Rejected, U
 from shared.providers.base import OrderRequest
 from tests.contract.providers.conftest import Answers, adapter_at
 
-ORDER = OrderRequest(reference="attempt-0000000001", order_id="o-1", amount=50_000, currency="INR")
+ORDER = OrderRequest(
+    reference="attempt-0000000001", order_id="o-1", amount=50_000, currency="INR", asked_at=datetime.now(UTC)
+)
 HTML = b"<html><body>502 Bad Gateway</body></html>"
 BAD_REQUEST = b'{"error":{"code":"BAD_REQUEST_ERROR","description":"The amount must be an integer."}}'
 SERVER_ERROR = b'{"error":{"code":"SERVER_ERROR","description":"We are facing some trouble"}}'
@@ -30,7 +33,7 @@ async def error_of_create(base_url: str, timeout_s: float = 2.0) -> PaystreamErr
 async def error_of_read(base_url: str, timeout_s: float = 2.0) -> PaystreamError:
     adapter = adapter_at(base_url, timeout_s)
     with pytest.raises(PaystreamError) as caught:
-        await adapter.read_charges("order_X")
+        await adapter.read("order_X")
     await adapter.close()
     return caught.value
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from shared.answers import IdempotencyKey
 from shared.apply import Applier
 from shared.decision import Answer
+from shared.messages.base import IdempotencyKey
 from shared.service import Kit
 from tests.integration.kit.example.messages import Deposit, PayOut, Withdraw
 from tests.integration.kit.parts import apply, loop_of, parts

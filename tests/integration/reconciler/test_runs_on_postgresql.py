@@ -23,7 +23,7 @@ from services.reconciler.store.runs import DayStore, forget_finished
 from shared.apply import Applier, Decide, Store
 from shared.database import migrate, new_engine
 from shared.envelope import now_utc
-from shared.errors import Rejected, Unavailable
+from shared.errors import NotFound, Unavailable
 from shared.kafka import PAYMENTS_EVENTS
 from shared.messages.facts import ChargeFact, ChargeState
 from shared.messages.reconciler import RunReconciliation
@@ -62,7 +62,7 @@ class Provider:
     async def read_charge(self, charge_id: str) -> ChargeFact:
         self.asked += 1
         if charge_id not in self.payments:
-            raise Rejected("provider-rejected", "The id provided does not exist")
+            raise NotFound("not-found", "The id provided does not exist")
         return self.payments[charge_id]
 
 

@@ -1,7 +1,8 @@
 """What is said to a command whose idempotency key is known already."""
 
-from shared.answers import Claim, IdempotencyKey
+from shared.answers import Claim
 from shared.decision import Answer
+from shared.messages.base import IdempotencyKey
 
 ASKED = IdempotencyKey(principal="shop", key="k", fingerprint=b"body")
 

@@ -17,7 +17,7 @@ def token(links: Links = LINKS, issued_at: datetime = NOW) -> str:
 
 def forged(key: str | None = KEY, algorithm: str = "HS256", **claims: object) -> str:
     whole = {"sub": "doc-1", "aud": AUDIENCE, "exp": NOW + timedelta(hours=1)} | claims
-    return jwt.encode({k: v for k, v in whole.items() if v is not None}, key, algorithm=algorithm)
+    return jwt.encode({k: v for k, v in whole.items() if v is not None}, key or "", algorithm=algorithm)
 
 
 def test_a_link_opens_its_document_and_is_the_same_each_time() -> None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from services.payments.domain import facts
 from services.payments.domain.orders import cancel_order
 from services.payments.domain.status import ALLOWED, CROSSING, amounts_of
-from shared.messages.facts import ChargeFact, ChargeState, Looked
+from shared.messages.facts import ChargeFact, ChargeState, Looked, Seen
 from shared.messages.payments import CancelOrder, ConfirmCheckout, PaymentEvent
 from tests.unit.payments.examples import AMOUNT, POLICY, SOMEONE, Story, charge
 
@@ -82,7 +82,7 @@ def read(charges: tuple[ChargeFact, ...], verify_number: int = 0, reason: Reason
             order_id="order-1",
             attempt_id=story.payment.attempts[0].id,
             reason="verify" if verify_number else reason,
-            charges=charges,
+            seen=Seen(charges=charges),
             verify=verify_number,
         )
         story.tell(facts.looked(story.payment, result, story.now, POLICY))

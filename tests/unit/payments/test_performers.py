@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from services.payments.tasks import CaptureRequest, OpenRequest, Performers
+from services.payments.tasks import CaptureTask, OpenRequest, Performers
 from shared.errors import OutcomeUnknown, Rejected
 from shared.messages.facts import (
     AttemptOpened,
@@ -14,11 +14,11 @@ from shared.messages.facts import (
     ChargeFact,
     ProviderOrderFact,
 )
-from shared.providers.base import OrderRequest
+from shared.providers.base import CaptureRequest, OrderRequest
 from shared.providers.razorpay.adapter import RazorpayAdapter
 from shared.settings import RazorpaySettings
 from shared.tasks import Answered, ClaimedTask
-from tests.unit.payments.examples import AMOUNT, charge
+from tests.unit.payments.examples import AMOUNT, NOW, charge
 
 
 class Provider(RazorpayAdapter):
@@ -37,15 +37,15 @@ class Provider(RazorpayAdapter):
         self._lose_answer()
         return _fact(request, len(self.orders))
 
-    async def find_order(self, reference: str) -> ProviderOrderFact | None:
-        found = [(n, o) for n, o in enumerate(self.orders, start=1) if o.reference == reference]
+    async def find_order(self, request: OrderRequest) -> ProviderOrderFact | None:
+        found = [(n, o) for n, o in enumerate(self.orders, start=1) if o.reference == request.reference]
         return _fact(found[0][1], found[0][0]) if found else None
 
     async def read_charge(self, charge_id: str) -> ChargeFact:
         assert charge_id == self.charge.charge_id
         return self.charge
 
-    async def capture(self, charge_id: str, amount: int, currency: str) -> ChargeFact:  # noqa: ARG002 - the signature
+    async def capture(self, request: CaptureRequest) -> ChargeFact:  # noqa: ARG002 - the signature
         if self.refuses:
             raise Rejected("provider-rejected", "no")
         self.captures += 1
@@ -88,13 +88,14 @@ def opening(*, lookup_first: bool = False, tries: int = 0) -> OpenRequest:
         "razorpay",
         AMOUNT,
         "INR",
+        NOW,
         capture_automatically=True,
         lookup_first=lookup_first,
         tries=tries,
     )
 
 
-CAPTURING = CaptureRequest("order-1", "razorpay", "pay_1", AMOUNT, "INR")
+CAPTURING = CaptureTask("order-1", "razorpay", "order_P1", "pay_1", AMOUNT, "INR")
 
 
 def test_the_first_claim_creates_the_order_under_our_own_reference(provider: Provider) -> None:

@@ -15,6 +15,7 @@ from shared.messages.facts import (
     CaptureEnded,
     ChargeFact,
     Looked,
+    Seen,
 )
 from shared.messages.payments import CancelOrder, ConfirmCheckout, CreatePayment, LookAgain
 from tests.unit.payments.examples import AMOUNT, POLICY, SOMEONE, Story, charge, order
@@ -34,7 +35,7 @@ def looked(story: Story, *charges: ChargeFact, verify: int = 0, round_: int = 0,
         order_id="order-1",
         attempt_id=story.payment.attempts[0].id,
         reason="verify" if verify else "late" if late else "schedule",
-        charges=charges,
+        seen=Seen(charges=charges),
         verify=verify,
         round=round_,
     )

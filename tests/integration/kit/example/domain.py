@@ -8,10 +8,9 @@ from functools import singledispatch
 
 import msgspec
 
-from shared.answers import IdempotencyKey
 from shared.decision import Answer, Decision, Outgoing, Task
 from shared.inbox import Incoming
-from shared.messages.base import Message
+from shared.messages.base import IdempotencyKey, Message
 from tests.integration.kit.example.messages import (
     EVENTS,
     BankAnswered,

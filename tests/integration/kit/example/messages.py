@@ -2,9 +2,8 @@
 
 from typing import ClassVar, Literal
 
-from shared.answers import IdempotencyKey
 from shared.kafka import TOPICS, Topic
-from shared.messages.base import Command, Event, Message
+from shared.messages.base import Command, Event, IdempotencyKey, Message
 
 _CONFIG = {"cleanup.policy": "delete", "compression.type": "uncompressed"}
 COMMANDS = Topic("example.commands", "example", 4, _CONFIG)
