@@ -172,6 +172,44 @@ class ChargeView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: datetime | None = None
     surplus: bool = False
     failure: str = ""
+    capture_before: datetime | None = None
+
+
+class RefundView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One refund. `requested`: reserved with us, and the provider has not said that it has it.
+
+    `origin`: a caller of ours (`api`), our own rules (`policy`: surplus or late money), or somebody at the
+    provider (`provider`: its dashboard). `refund_id` is ours, `provider_refund_id` the provider's.
+    """
+
+    refund_id: str
+    charge_id: str
+    provider: str
+    state: Literal["requested", "pending", "succeeded", "failed"]
+    amount: int
+    currency: str
+    origin: Literal["api", "policy", "provider"]
+    created_at: datetime
+    provider_refund_id: str | None = None
+    reason: str = ""
+    failure: str = ""
+    needs_attention: bool = False  # nobody knows whether the provider did it: a person has to look
+
+
+class DisputeView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One dispute of a charge. `respond_by`: the provider's deadline for evidence."""
+
+    dispute_id: str
+    charge_id: str
+    provider: str
+    kind: Literal["inquiry", "chargeback"]
+    state: Literal["open", "under_review", "closed", "won", "lost"]
+    money: Literal["none", "withdrawn", "reinstated"]
+    amount: int
+    currency: str
+    reason: str = ""
+    respond_by: datetime | None = None
+    at: datetime | None = None
 
 
 class PaymentSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -193,6 +231,10 @@ class PaymentSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     provider_order_id: str | None = None
     charge_id: str | None = None
     charges: tuple[ChargeView, ...] = ()
+    refunds: tuple[RefundView, ...] = ()
+    disputes: tuple[DisputeView, ...] = ()
+    refundable: int = 0  # of the capture that stands: neither given back, reserved nor disputed
+    capture: Literal["automatic", "manual"] = "automatic"
     closes_at: datetime | None = None
     closed: str | None = None
     can_retry: bool = False
@@ -259,6 +301,77 @@ class PaymentClosed(PaymentEvent, frozen=True, kw_only=True):
     reason: Literal["expired", "cancelled", "authorization_lapsed"]
 
 
+class PaymentPartiallyRefunded(PaymentEvent, frozen=True, kw_only=True):
+    """A part of the standing capture was given back."""
+
+    TYPE: ClassVar[str] = "payments.payment_partially_refunded.v1"
+
+
+class PaymentRefunded(PaymentEvent, frozen=True, kw_only=True):
+    """All of the standing capture was given back."""
+
+    TYPE: ClassVar[str] = "payments.payment_refunded.v1"
+
+
+class RefundEvent(PaymentEvent, frozen=True, kw_only=True):
+    """The base of what happens to one refund."""
+
+    refund: RefundView
+
+
+class RefundRequested(RefundEvent, frozen=True, kw_only=True):
+    """Reserved: the amount cannot be refunded otherwise. Once per refund, also for one made elsewhere."""
+
+    TYPE: ClassVar[str] = "payments.refund_requested.v1"
+
+
+class RefundSucceeded(RefundEvent, frozen=True, kw_only=True):
+    """The provider gives the money back. Once per refund."""
+
+    TYPE: ClassVar[str] = "payments.refund_succeeded.v1"
+
+
+class RefundFailed(RefundEvent, frozen=True, kw_only=True):
+    """The money is not given back, or came back after all. Once per refund; the amount is free again."""
+
+    TYPE: ClassVar[str] = "payments.refund_failed.v1"
+
+
+class DisputeEvent(PaymentEvent, frozen=True, kw_only=True):
+    """The base of what happens to one dispute."""
+
+    dispute: DisputeView
+
+
+class DisputeOpened(DisputeEvent, frozen=True, kw_only=True):
+    """A buyer or a bank asks for the money back: answer before `respond_by`. Once per dispute."""
+
+    TYPE: ClassVar[str] = "payments.dispute_opened.v1"
+
+
+class DisputeUpdated(DisputeEvent, frozen=True, kw_only=True):
+    """The dispute went on: its state, deadline, or where the money is."""
+
+    TYPE: ClassVar[str] = "payments.dispute_updated.v1"
+
+
+class DisputeClosed(DisputeEvent, frozen=True, kw_only=True):
+    """The dispute is over: won, lost, or closed without a winner. Once per dispute."""
+
+    TYPE: ClassVar[str] = "payments.dispute_closed.v1"
+
+
+class FlagResolved(PaymentEvent, frozen=True, kw_only=True):
+    """A person dealt with a flag."""
+
+    TYPE: ClassVar[str] = "payments.flag_resolved.v1"
+
+    reason: str
+    subject: str
+    person: str
+    note: str = ""
+
+
 class PaymentFlagged(PaymentEvent, frozen=True, kw_only=True):
     """Something that no rule may settle waits for a person. `subject` is the charge or attempt meant."""
 
@@ -277,8 +390,12 @@ class LedgerCheckpoint(Event, frozen=True, kw_only=True):
     until: datetime
 
 
-COMMANDS = (RegisterOrder, CancelOrder, CreatePayment, ConfirmCheckout, LookAgain)
+COMMANDS = (
+    RegisterOrder, CancelOrder, CreatePayment, ConfirmCheckout, CapturePayment, RefundPayment, MarkPayment,
+    ResolveFlag, LookAgain,
+)  # fmt: skip
 PAYMENT_EVENTS = (
     PaymentCreated, PaymentPending, PaymentProcessing, PaymentPaid, PaymentFailed, PaymentAttemptEnded,
-    PaymentClosed, PaymentFlagged,
+    PaymentClosed, PaymentPartiallyRefunded, PaymentRefunded, RefundRequested, RefundSucceeded, RefundFailed,
+    DisputeOpened, DisputeUpdated, DisputeClosed, PaymentFlagged, FlagResolved,
 )  # fmt: skip
