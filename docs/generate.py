@@ -16,7 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from services.gateway.settings import GatewaySettings
 from services.notifier.settings import NotifierSettings
-from services.payments.domain.state import CHARGE_RANK
+from services.payments.domain.state import CHARGE_RANK, DISPUTE_RANK, REFUND_RANK
 from services.payments.domain.status import CROSSING, TRANSITIONS
 from services.payments.settings import PaymentsSettings
 from services.reconciler.settings import ReconcilerSettings
@@ -51,8 +51,7 @@ def states() -> str:
         "# Statuses of a payment",
         "",
         "Generated from `services/payments/domain/status.py` by `python -m docs.generate`. The",
-        "database's CHECK and the property tests come from the same table. Refund statuses have their place;",
-        "their rules come with refunds.",
+        "database's CHECK and the property tests come from the same table.",
         "",
         "| from | to | when |",
         "|---|---|---|",
@@ -62,6 +61,12 @@ def states() -> str:
         "",
         "A charge's state only rises, whatever the order in which facts arrive: "
         + " < ".join(f"`{s}`" for s in sorted(CHARGE_RANK, key=lambda s: CHARGE_RANK[s]))
+        + ".",
+        "",
+        "A refund's state only rises too: "
+        + " < ".join(f"`{s}`" for s in sorted(REFUND_RANK, key=lambda s: REFUND_RANK[s]))
+        + "; and a dispute's: "
+        + " < ".join(f"`{s}`" for s in sorted(DISPUTE_RANK, key=lambda s: DISPUTE_RANK[s]))
         + ".",
         "",
         "Between two of our own decisions, any order and number of provider facts ends in the same money,",

@@ -100,11 +100,21 @@ def policy(settings: PaymentsSettings, providers: dict[str, Adapter]) -> Policy:
                 look_while_open_s=scaled(adapter.schedule.while_open_s),
                 look_after_verify_s=adapter.schedule.after_verify_s[-1] / scale,
                 look_after_close_s=scaled(adapter.schedule.after_close_s),
+                manual_capture=adapter.capabilities.manual_capture,
+                partial_capture=adapter.capabilities.partial_capture,
+                void=adapter.capabilities.void,
+                cancel_open=adapter.capabilities.cancel_open,
+                capture_on_approval=adapter.capabilities.capture_on_approval,
             )
             for name, adapter in providers.items()
         },
         payment_window_s=settings.payment_window_s / scale,
         capture_grace_s=settings.capture_grace_s / scale,
+        order_by_currency=settings.providers.order_by_currency,
+        refunds_surplus=settings.refunds_surplus,
+        refund_max=settings.refund_max,
+        reopens_late=settings.late_success == "reopen",
+        lapse_warning_s=settings.lapse_warning_s / scale,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.payments.domain import attempts, facts, orders
+from services.payments.domain import attempts, captures, facts, orders, people, refunds
 from services.payments.domain.state import Asker, Payment, Policy
 from services.payments.webhooks import Webhooks
 from shared.decision import Decision, Task
@@ -16,21 +16,29 @@ from shared.messages.facts import (
     AttemptOpened,
     AttemptRefused,
     AttemptUnanswered,
+    CancelEnded,
     CaptureEnded,
+    CaptureUnanswered,
     CloseDue,
+    LapseDue,
     Looked,
+    RefundEnded,
+    RefundUnanswered,
     Rematch,
-    Seen,
 )
 from shared.messages.orders import OrderCancelled, OrderPlaced
 from shared.messages.payments import (
     COMMANDS,
     CancelOrder,
+    CapturePayment,
     ConfirmCheckout,
     CreatePayment,
     LookAgain,
+    MarkPayment,
     ProviderEventReceived,
+    RefundPayment,
     RegisterOrder,
+    ResolveFlag,
 )
 
 COMMAND_CATALOGUE = Catalogue(*COMMANDS)
@@ -45,6 +53,10 @@ COMMAND_HANDLERS: dict[type[Message], Handler] = {
     CancelOrder: orders.cancel_order,
     CreatePayment: attempts.create_payment,
     ConfirmCheckout: facts.confirm_checkout,
+    CapturePayment: captures.capture_payment,
+    RefundPayment: refunds.refund_payment,
+    MarkPayment: people.mark_payment,
+    ResolveFlag: people.resolve_flag,
     LookAgain: facts.look_again,
     OrderPlaced: orders.place_order,
     OrderCancelled: lambda p, m, a, now, policy: orders.cancel_order(
@@ -57,7 +69,12 @@ RESULT_HANDLERS: dict[type[Message], ResultHandler] = {
     AttemptRefused: attempts.attempt_refused,
     AttemptUnanswered: attempts.attempt_unanswered,
     Looked: facts.looked,
-    CaptureEnded: facts.capture_ended,
+    CaptureEnded: captures.capture_ended,
+    CaptureUnanswered: captures.capture_unanswered,
+    RefundEnded: refunds.refund_ended,
+    RefundUnanswered: refunds.refund_unanswered,
+    CancelEnded: facts.cancel_ended,
+    LapseDue: facts.lapse_due,
     CloseDue: lambda p, _, now, policy: facts.close_due(p, now, policy),
 }
 
@@ -79,8 +96,7 @@ class Handlers:
         message = incoming.message
         if isinstance(message, ProviderEventReceived):
             content = self.webhooks.content(message)
-            seen = content.seen if content else Seen()
-            return facts.charges_seen(payment, message.provider, seen.charges, now, self.policy)
+            return facts.webhook_received(payment, message.provider, content, now, self.policy)
         if (result := RESULT_HANDLERS.get(type(message))) is not None:
             return result(payment, message, now, self.policy)
         if incoming.envelope.source == "payments":
@@ -91,7 +107,7 @@ class Handlers:
     def unmatched(self, incoming: Incoming) -> Task | None:
         """The task that tries to match a webhook again, or none when it is not ours or was tried enough."""
         message = incoming.message
-        if not isinstance(message, ProviderEventReceived) or self.webhooks.provider_order(message) is None:
+        if not isinstance(message, ProviderEventReceived) or not self.webhooks.refs(message):
             return None
         tries = incoming.tries
         if tries >= len(self.match_after_s):

@@ -1,5 +1,7 @@
 """Settings of the payments service; prefix `PAYMENTS_`."""
 
+from typing import Literal
+
 from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
 
@@ -12,6 +14,10 @@ class PaymentsSettings(ServiceSettings):
     providers: ProviderSettings = ProviderSettings()
     payment_window_s: float = 24 * 3600.0  # an order may be paid for a day: carts are abandoned by then
     capture_grace_s: float = 120.0  # the provider captures by itself within seconds; later, we ask
+    refunds_surplus: bool = True  # a second capture of one order goes back by itself
+    refund_max: dict[str, int] = {}  # minor units by currency: a larger surplus waits for a person
+    late_success: Literal["reopen", "refund"] = "reopen"  # money that arrives after the order closed
+    lapse_warning_s: float = 24 * 3600.0  # before an authorisation lapses, a person is told
     checkpoint_every_s: float = 60.0  # how often the ledger says up to when it is complete
 
     def secrets(self) -> dict[str, SecretStr]:
@@ -19,4 +25,8 @@ class PaymentsSettings(ServiceSettings):
         if self.providers.razorpay is not None:
             razorpay = self.providers.razorpay
             found["PAYMENTS_PROVIDERS__RAZORPAY__KEY_SECRET"] = razorpay.key_secret
+        if self.providers.stripe is not None:
+            found["PAYMENTS_PROVIDERS__STRIPE__SECRET_KEY"] = self.providers.stripe.secret_key
+        if self.providers.paypal is not None:
+            found["PAYMENTS_PROVIDERS__PAYPAL__CLIENT_SECRET"] = self.providers.paypal.client_secret
         return found

@@ -2,65 +2,43 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 import msgspec
 import structlog
 
 from services.payments.handlers import WEBHOOK_CATALOGUE
+from services.payments.money_tasks import MoneyPerformers, later
+from services.payments.task_requests import LookRequest, OpenRequest
 from shared.envelope import decode
 from shared.errors import Malformed, OutcomeUnknown, Rejected, Unavailable
 from shared.messages.facts import (
     AttemptOpened,
     AttemptRefused,
     AttemptUnanswered,
-    CaptureEnded,
     CloseDue,
+    LapseDue,
     Looked,
     Rematch,
 )
 from shared.messages.payments import ProviderEventReceived
-from shared.providers.base import Adapter, CaptureRequest, OrderRequest
+from shared.providers.base import Adapter, OrderRequest
 from shared.tasks import Answered, ClaimedTask, Later, Performer
 
 log = structlog.get_logger()
 
 OPEN_CLAIMS_MAX = 6  # about 15 s of a provider that does nothing; then the buyer may try again
-BACKOFF_MAX_S = 60.0
 ASK_OWNER_AFTER = 3  # tries; by then our own commit is long done
 
-SLOTS = {"capture": 4, "open_order": 8, "look": 6, "match": 4, "close": 4}  # calls at once
-
-
-class OpenRequest(msgspec.Struct, frozen=True):
-    order_id: str
-    attempt_id: str
-    provider: str
-    amount: int
-    currency: str
-    asked_at: datetime
-    capture_automatically: bool
-    lookup_first: bool
-    tries: int
-
-
-class LookRequest(msgspec.Struct, frozen=True):
-    order_id: str
-    attempt_id: str
-    provider: str
-    provider_order_id: str
-    reason: str
-    round: int = 0
-    verify: int = 0
-
-
-class CaptureTask(msgspec.Struct, frozen=True):
-    order_id: str
-    provider: str
-    provider_order_id: str
-    charge_id: str
-    amount: int
-    currency: str
+SLOTS = {
+    "capture": 4,
+    "refund": 4,
+    "open_order": 8,
+    "look": 6,
+    "cancel": 2,
+    "match": 4,
+    "close": 4,
+    "lapse": 2,
+}  # fmt: skip - calls at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +49,20 @@ class Performers:
     order_of_reference: Callable[[str, str, str], Awaitable[str | None]]
     time_scale: float = 1.0
 
+    @property
+    def money(self) -> MoneyPerformers:
+        return MoneyPerformers(self.adapters, self.time_scale)
+
     def table(self) -> dict[str, Performer]:
         return {
             "open_order": self.open_order,
             "look": self.look,
-            "capture": self.capture,
+            "capture": self.money.capture,
+            "refund": self.money.refund,
+            "cancel": self.money.cancel,
             "match": self.match,
             "close": self.close,
+            "lapse": self.lapse,
         }
 
     async def open_order(self, task: ClaimedTask) -> Answered | Later:
@@ -96,8 +81,12 @@ class Performers:
                 capture_automatically=request.capture_automatically,
                 tries=request.tries,
             )
-            if request.lookup_first or not task.first:
+            if request.lookup_first or request.only_look or not task.first:
                 fact = await adapter.find_order(wanted)
+            if fact is None and request.only_look:
+                return Answered(
+                    AttemptUnanswered(order_id=order_id, attempt_id=attempt_id, tries=request.tries)
+                )
             if fact is None:
                 fact = await adapter.open_order(wanted)
         except Rejected as refused:
@@ -115,7 +104,7 @@ class Performers:
                     order_id=order_id, attempt_id=attempt_id, code="provider-unavailable", detail=error.detail
                 )
                 return Answered(gave_up)
-            return self._later(task, error)
+            return later(task, error, self.time_scale)
         return Answered(AttemptOpened(order_id=order_id, attempt_id=attempt_id, fact=fact))
 
     async def look(self, task: ClaimedTask) -> Answered | Later:
@@ -124,7 +113,7 @@ class Performers:
         try:
             seen = await self.adapters[request.provider].read(request.provider_order_id)
         except (Unavailable, OutcomeUnknown, Malformed, Rejected) as error:
-            return self._later(task, error)
+            return later(task, error, self.time_scale)
         looked = {
             "order_id": request.order_id,
             "attempt_id": request.attempt_id,
@@ -134,35 +123,6 @@ class Performers:
             "round": request.round,
         }
         return Answered(msgspec.convert(looked, Looked, from_attributes=True))
-
-    async def capture(self, task: ClaimedTask) -> Answered | Later:
-        """Takes an authorisation. It is read first, each time: Razorpay's capture knows no key."""
-        request = msgspec.json.decode(task.payload, type=CaptureTask)
-        adapter = self.adapters[request.provider]
-        refused = ""
-        try:
-            charge = await adapter.read_charge(request.charge_id)
-            if charge.state == "authorized":
-                try:
-                    charge = await adapter.capture(
-                        CaptureRequest(
-                            key=f"capture-{request.charge_id}",
-                            provider_order_id=request.provider_order_id,
-                            charge_id=request.charge_id,
-                            amount=request.amount,
-                            currency=request.currency,
-                            authorized=request.amount,
-                        )
-                    )
-                except Rejected as error:
-                    refused = error.detail
-                    charge = await adapter.read_charge(request.charge_id)
-        except (Unavailable, OutcomeUnknown, Malformed, Rejected) as error:
-            return self._later(task, error)
-        result = CaptureEnded(
-            order_id=request.order_id, provider=request.provider, charge=charge, refused=refused
-        )
-        return Answered(result)
 
     async def match(self, task: ClaimedTask) -> Answered | Later:
         """Brings a webhook back that fitted no order; late in its life, the provider is asked whose it is."""
@@ -194,6 +154,6 @@ class Performers:
         """The order's time is over; the rules decide what that means."""
         return Answered(CloseDue(order_id=task.subject))
 
-    def _later(self, task: ClaimedTask, error: Unavailable | OutcomeUnknown | Malformed | Rejected) -> Later:
-        delay_s = min(BACKOFF_MAX_S, 0.5 * 2.0 ** min(task.claims, 10)) / self.time_scale
-        return Later(delay_s, f"{error.code}: {error.detail}"[:200])
+    async def lapse(self, task: ClaimedTask) -> Answered | Later:
+        """An authorisation will lapse soon; the rules decide whether anybody has to know."""
+        return Answered(msgspec.json.decode(task.payload, type=LapseDue))

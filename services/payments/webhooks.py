@@ -19,10 +19,11 @@ Verdict = Literal["understood", "unknown_type", "other_account", "unreadable"]
 
 _ARCHIVE = text("""
     INSERT INTO provider_events (received_at, message_id, provider, account, event_type, verdict,
-                                 provider_order_id, headers, body)
+                                 provider_order_id, charge_id, headers, body)
     SELECT * FROM unnest(CAST(:received AS timestamptz[]), CAST(:ids AS text[]), CAST(:providers AS text[]),
                          CAST(:accounts AS text[]), CAST(:types AS text[]), CAST(:verdicts AS text[]),
-                         CAST(:orders AS text[]), CAST(:headers AS jsonb[]), CAST(:bodies AS bytea[]))""")
+                         CAST(:orders AS text[]), CAST(:charges AS text[]), CAST(:headers AS jsonb[]),
+                         CAST(:bodies AS bytea[]))""")
 
 
 Read = tuple[Verdict, WebhookContent | None]
@@ -52,10 +53,13 @@ class Webhooks:
             return "other_account", content
         return ("understood" if content.known else "unknown_type"), content
 
-    def provider_order(self, message: ProviderEventReceived) -> str | None:
-        """The provider's order that it is about, when it may touch our books."""
-        verdict, content = self.read(message)
-        return content.provider_order_id if content and verdict == "understood" else None
+    def refs(self, message: ProviderEventReceived) -> tuple[tuple[str, str], ...]:
+        """(kind, id) of the provider's objects that say whose it is, when it may touch our books at all."""
+        content = self.content(message)
+        if content is None:
+            return ()
+        named = (("order", content.provider_order_id), ("charge", content.charge_id))
+        return tuple((kind, ref) for kind, ref in named if ref)
 
     def content(self, message: ProviderEventReceived) -> WebhookContent | None:
         """What is inside, none unless it is understood."""
@@ -76,13 +80,14 @@ class Webhooks:
                     message.received_at, incoming.id, message.provider, message.account,
                     content.event_type[:100] if content else "", verdict,
                     content.provider_order_id if content else None,
+                    content.charge_id if content else None,
                     msgspec.json.encode(message.headers).decode(), message.body,
                 )
             )  # fmt: skip
         if rows:
             names = (
-                "received", "ids", "providers", "accounts", "types", "verdicts", "orders", "headers",
-                "bodies",
+                "received", "ids", "providers", "accounts", "types", "verdicts", "orders", "charges",
+                "headers", "bodies",
             )  # fmt: skip
             columns = zip(*rows, strict=True)
             await connection.execute(_ARCHIVE, {n: list(c) for n, c in zip(names, columns, strict=True)})

@@ -73,6 +73,7 @@ class DisputeFact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All that one webhook or one read says of an order of ours at the provider.
 
+    `provider_order_id` is whose `approved` and `cancelled` these are.
     `approved`: the buyer agreed and the provider waits for our capture; no money has moved (PayPal).
     `cancelled`: the provider's order is over and nobody can pay it any more.
     """
@@ -80,6 +81,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     charges: tuple[ChargeFact, ...] = ()
     refunds: tuple[RefundFact, ...] = ()
     disputes: tuple[DisputeFact, ...] = ()
+    provider_order_id: str = ""
     approved: bool = False
     cancelled: bool = False
 
@@ -165,6 +167,7 @@ class AttemptUnanswered(Message, frozen=True, kw_only=True):
     order_id: str
     attempt_id: str
     tries: int = 0
+    error: str = ""
 
 
 class Looked(Message, frozen=True, kw_only=True):
@@ -174,21 +177,82 @@ class Looked(Message, frozen=True, kw_only=True):
 
     order_id: str
     attempt_id: str
-    reason: Literal["verify", "schedule", "late", "asked"]
+    reason: Literal["verify", "schedule", "late", "asked", "switch"]
     seen: Seen = Seen()
     verify: int = 0
     round: int = 0
 
 
 class CaptureEnded(Message, frozen=True, kw_only=True):
-    """What the provider says of a charge after we asked to capture it; `refused` when it would not."""
+    """What the provider says of a charge after we asked to capture it; `refused` when it would not.
+
+    `number` counts the captures of one approval (PayPal), else 0. `charge` is None when there is none.
+    """
 
     TYPE: ClassVar[str] = "payments.capture_ended.v1"
 
     order_id: str
     provider: str
-    charge: ChargeFact
+    charge: ChargeFact | None = None
     refused: str = ""
+    attempt_id: str = ""
+    number: int = 0
+
+
+class CaptureUnanswered(Message, frozen=True, kw_only=True):
+    """Nobody knows whether the provider took the money; it is being read."""
+
+    TYPE: ClassVar[str] = "payments.capture_unanswered.v1"
+
+    order_id: str
+    provider: str
+    charge_id: str = ""
+    attempt_id: str = ""
+    number: int = 0
+    tries: int = 0
+
+
+class RefundEnded(Message, frozen=True, kw_only=True):
+    """What the provider says of a refund we asked for; `refused` with its words when it will not do it."""
+
+    TYPE: ClassVar[str] = "payments.refund_ended.v1"
+
+    order_id: str
+    provider: str
+    refund_id: str
+    fact: RefundFact | None = None
+    refused: str = ""
+
+
+class RefundUnanswered(Message, frozen=True, kw_only=True):
+    """Nobody knows whether the provider gave the money back; it is being looked up."""
+
+    TYPE: ClassVar[str] = "payments.refund_unanswered.v1"
+
+    order_id: str
+    refund_id: str
+    tries: int = 0
+
+
+class CancelEnded(Message, frozen=True, kw_only=True):
+    """What the provider says of an order after we asked to cancel it; `refused` when it was too late."""
+
+    TYPE: ClassVar[str] = "payments.cancel_ended.v1"
+
+    order_id: str
+    provider: str
+    attempt_id: str
+    seen: Seen = Seen()
+    refused: str = ""
+
+
+class LapseDue(Message, frozen=True, kw_only=True):
+    """An authorisation that nobody captured will lapse soon."""
+
+    TYPE: ClassVar[str] = "payments.lapse_due.v1"
+
+    order_id: str
+    charge_id: str
 
 
 class CloseDue(Message, frozen=True, kw_only=True):

@@ -2,18 +2,22 @@
 
 from datetime import datetime, timedelta
 
-import msgspec
 from msgspec.structs import replace
 
+from services.payments.domain.answers import create_answer
+from services.payments.domain.follow_up import with_attempt
+from services.payments.domain.opening import open_task
 from services.payments.domain.orders import look_task, not_found
-from services.payments.domain.settle import OPEN_ORDER, create_answer, settle
-from services.payments.domain.state import Asker, Attempt, Payment, Policy, ProviderPolicy, Waiter
+from services.payments.domain.settle import VERIFY_LOOK, settle
+from services.payments.domain.state import Asker, Attempt, Payment, Policy, Waiter
+from services.payments.domain.switching import choose, failed_over, with_new_attempt
 from shared.decision import Answer, Decision, Task
 from shared.errors import Rejected
 from shared.messages.facts import AttemptOpened, AttemptRefused, AttemptUnanswered
 from shared.messages.payments import CreatePayment
 
-UNANSWERED_RETRY_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)  # looks for an order whose create got no answer
+FAIL_OVER_AFTER = 2  # looks for an unanswered create, before another provider is asked
+SWEEP_LOOKS = 7  # looks for an abandoned order, about two minutes; a webhook would still be matched later
 
 
 def create_payment(
@@ -28,18 +32,33 @@ def create_payment(
     newest = payment.newest
     if newest is not None and newest.state in ("opening", "unanswered", "open"):
         if command.provider not in (None, newest.provider):
-            detail = f"a payment with {newest.provider} is open"
-            return Decision(
-                payment, answers=(Answer(asker.correlation_id, "attempt-in-flight", detail=detail),)
-            )
+            return _switch(payment, newest, command.provider or "", asker, now, policy)
         after = _waiting(payment, asker, now, policy)
         return settle(payment, after, now, policy)
     try:
-        provider = _choose(payment, command.provider, policy)
+        provider, why = choose(payment, command.provider, policy)
     except Rejected as refused:
         return Decision(payment, answers=(Answer(asker.correlation_id, refused.code, detail=refused.detail),))
-    after = _waiting(_with_attempt(payment, provider, now), asker, now, policy)
-    return settle(payment, after, now, policy, tasks=(_open_task(after, lookup_first=False),))
+    after = _waiting(with_new_attempt(payment, provider, why, now), asker, now, policy)
+    return settle(payment, after, now, policy, tasks=(open_task(after, after.attempts[-1]),))
+
+
+def _switch(
+    payment: Payment, newest: Attempt, wanted: str, asker: Asker, now: datetime, policy: Policy
+) -> Decision[Payment]:
+    """Another provider than the open one: its attempt is read first, for money may be moving on it."""
+    try:
+        choose(payment, wanted, policy)
+    except Rejected as refused:
+        return Decision(payment, answers=(Answer(asker.correlation_id, refused.code, detail=refused.detail),))
+    if newest.state != "open" or asker.correlation_id is None:
+        detail = f"a payment with {newest.provider} is being opened"
+        return Decision(payment, answers=(Answer(asker.correlation_id, "attempt-in-flight", detail=detail),))
+    after = _waiting(payment, asker, now, policy, provider=wanted)
+    look = replace(
+        look_task(payment, newest.id, "switch", 0.0), key=f"switch:{newest.id}", priority=VERIFY_LOOK
+    )
+    return settle(payment, after, now, policy, tasks=(look,))
 
 
 def _refusal(payment: Payment) -> Answer | None:
@@ -52,61 +71,13 @@ def _refusal(payment: Payment) -> Answer | None:
     return None
 
 
-def _choose(payment: Payment, wanted: str | None, policy: Policy) -> ProviderPolicy:
-    """The wanted provider, or the first that takes this amount. Raises Rejected."""
-    if wanted is not None and wanted not in policy.providers:
-        raise Rejected("provider-unknown", f"{wanted!r:.40} is not configured here")
-    last = Rejected("provider-unknown", "no provider is configured")
-    for provider in [policy.providers[wanted]] if wanted else policy.providers.values():
-        try:
-            provider.check_amount(payment.amount, payment.currency)
-        except Rejected as refused:
-            last = refused
-        else:
-            return provider
-    raise last
-
-
-def _with_attempt(payment: Payment, provider: ProviderPolicy, now: datetime) -> Payment:
-    number = len(payment.attempts) + 1
-    attempt = Attempt(
-        id=f"{payment.id.replace('-', '')}-{number}",  # 34 characters and up; Razorpay's receipt takes 40
-        number=number,
-        provider=provider.name,
-        account=provider.account,
-        state="opening",
-        amount=payment.amount,
-        currency=payment.currency,
-        created_at=now,
-        expires_at=now + timedelta(seconds=provider.attempt_lifetime_s),
-    )
-    return replace(payment, attempts=(*payment.attempts, attempt))
-
-
-def _waiting(payment: Payment, asker: Asker, now: datetime, policy: Policy) -> Payment:
+def _waiting(payment: Payment, asker: Asker, now: datetime, policy: Policy, provider: str = "") -> Payment:
     if asker.correlation_id is None:
         return payment
-    waiter = Waiter(asker.correlation_id, "create", now + timedelta(seconds=policy.answer_within_s))
+    waiter = Waiter(
+        asker.correlation_id, "create", now + timedelta(seconds=policy.answer_within_s), provider=provider
+    )
     return replace(payment, waiting=(*payment.waiting, waiter))
-
-
-def _open_task(payment: Payment, *, lookup_first: bool, tries: int = 0) -> Task:
-    """The durable intent: the exact request, under a reference from our own row."""
-    attempt = payment.attempts[-1]
-    request = {
-        "order_id": payment.order_id,
-        "attempt_id": attempt.id,
-        "provider": attempt.provider,
-        "amount": attempt.amount,
-        "currency": attempt.currency,
-        "asked_at": attempt.created_at,
-        "capture_automatically": payment.capture == "automatic",
-        "lookup_first": lookup_first,
-        "tries": tries,
-    }
-    delay_s = UNANSWERED_RETRY_S[min(tries, len(UNANSWERED_RETRY_S)) - 1] if tries else 0.0
-    key = f"open:{attempt.id}"
-    return Task("open_order", key, payment.order_id, msgspec.json.encode(request), delay_s, OPEN_ORDER)
 
 
 def attempt_opened(
@@ -116,9 +87,10 @@ def attempt_opened(
     attempt = _attempt(payment, result.attempt_id)
     if attempt is None or attempt.provider_order_id is not None:
         return Decision(payment)
+    swept = attempt.state == "abandoned"
     opened = replace(
         attempt,
-        state="expired" if payment.closed else "open",
+        state="superseded" if swept else "expired" if payment.closed else "open",
         provider_order_id=result.fact.provider_order_id,
         opened=dict(result.fact.secrets),
         refusal="",
@@ -126,7 +98,7 @@ def attempt_opened(
     after = with_attempt(payment, opened)
     provider = policy.providers.get(attempt.provider)
     tasks: tuple[Task, ...] = ()
-    if provider is not None and not payment.closed:
+    if provider is not None and not payment.closed and not swept:
         delay_s = 0.0 if result.look_now else provider.look_while_open_s[0]
         tasks = (look_task(after, attempt.id, "schedule", delay_s),)
     return settle(payment, after, now, policy, tasks=tasks)
@@ -150,16 +122,20 @@ def attempt_unanswered(
     attempt = _attempt(payment, result.attempt_id)
     if attempt is None or attempt.provider_order_id is not None or attempt.state == "refused":
         return Decision(payment)
-    after = with_attempt(payment, replace(attempt, state="unanswered"))
-    task = _open_task(after, lookup_first=True, tries=result.tries + 1)
-    return settle(payment, after, now, policy, tasks=(task,))
+    tries = result.tries + 1
+    if attempt.state == "abandoned" and tries > SWEEP_LOOKS:
+        gone = replace(attempt, state="refused", refusal="provider-unavailable")
+        return settle(payment, with_attempt(payment, gone), now, policy)
+    if attempt.state != "abandoned":
+        attempt = replace(attempt, state="unanswered")
+    after = with_attempt(payment, attempt)
+    tasks: tuple[Task, ...] = (open_task(after, attempt, tries),)
+    elsewhere = failed_over(after, attempt, now, policy) if tries >= FAIL_OVER_AFTER else None
+    if elsewhere is not None:
+        after, newest = elsewhere, elsewhere.attempts[-1]
+        tasks = (open_task(after, after.attempts[-2], tries), open_task(after, newest))
+    return settle(payment, after, now, policy, tasks=tasks)
 
 
 def _attempt(payment: Payment, attempt_id: str) -> Attempt | None:
     return next((a for a in payment.attempts if a.id == attempt_id), None)
-
-
-def with_attempt(payment: Payment, attempt: Attempt) -> Payment:
-    """The payment with this attempt in place of the one with its id."""
-    attempts = tuple(attempt if a.id == attempt.id else a for a in payment.attempts)
-    return replace(payment, attempts=attempts)

@@ -1,76 +1,116 @@
 """Facts from webhooks and reads. Whatever their order and number, they end in the same money."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from services.payments.domain.attempts import with_attempt
+from services.payments.domain.answers import status_answer
+from services.payments.domain.charges import charges_learned
+from services.payments.domain.disputes import disputes_learned
+from services.payments.domain.follow_up import flag, with_attempt
 from services.payments.domain.orders import late_look, late_looks, look_task, not_found
-from services.payments.domain.settle import VERIFY_LOOK, flag, settle, status_answer
-from services.payments.domain.state import (
-    CHARGE_RANK,
-    Asker,
-    Attempt,
-    Charge,
-    Payment,
-    Policy,
-    Waiter,
-)
+from services.payments.domain.refunds import refunds_learned
+from services.payments.domain.settle import VERIFY_LOOK, settle
+from services.payments.domain.state import Asker, Attempt, Charge, Payment, Policy, Waiter
+from services.payments.domain.switching import switched
 from shared.decision import Answer, Decision, Task
-from shared.messages.facts import CaptureEnded, ChargeFact, Looked
+from shared.messages.facts import CancelEnded, LapseDue, Looked, Seen, WebhookContent
 from shared.messages.payments import ConfirmCheckout, LookAgain
 
 
-def charges_seen(
-    payment: Payment, provider: str, facts: Iterable[ChargeFact], now: datetime, policy: Policy
+def webhook_received(
+    payment: Payment, provider: str, content: WebhookContent | None, now: datetime, policy: Policy
 ) -> Decision[Payment]:
-    """Learns what a provider says of charges on this order."""
-    return settle(payment, _learned(payment, provider, facts, now), now, policy)
+    """Learns what a webhook says; of one that is only a hint nothing is believed: the order is read now."""
+    if content is None or not payment.registered:
+        return Decision(payment)
+    if not content.hint:
+        return seen(payment, provider, content.seen, now, policy)
+    attempt = _attempt_meant(payment, provider, content)
+    if attempt is None:
+        return Decision(payment)
+    look = replace(look_task(payment, attempt.id, "asked", 0.0), priority=VERIFY_LOOK)
+    return settle(payment, payment, now, policy, tasks=(look,))
 
 
-def _learned(payment: Payment, provider: str, facts: Iterable[ChargeFact], now: datetime) -> Payment:
-    """The payment with these facts joined in. One that is not for what we asked is flagged, at once."""
-    if not payment.registered:
+def _attempt_meant(payment: Payment, provider: str, content: WebhookContent) -> Attempt | None:
+    refs = {content.provider_order_id}
+    refs |= {c.provider_order_id for c in payment.charges if c.charge_id == content.charge_id}
+    ours = (a for a in payment.attempts if a.provider == provider and a.provider_order_id is not None)
+    return next((a for a in ours if a.provider_order_id in refs), None)
+
+
+def seen(
+    payment: Payment,
+    provider: str,
+    what: Seen,
+    now: datetime,
+    policy: Policy,
+    *,
+    answered: Payment | None = None,
+) -> Decision[Payment]:
+    """Joins in all that a provider says of an order at once, money in before money out.
+
+    `answered`: the payment with what this read settles beside the facts, the buyer's return for one.
+    """
+    after = charges_learned(answered or payment, provider, what.charges, now)
+    after = _attempts_learned(after, provider, what)
+    decision = settle(payment, after, now, policy, tasks=_lapse_tasks(payment, after, now, policy))
+    paid = decision.state
+    after = disputes_learned(refunds_learned(paid, provider, what.refunds, now), provider, what.disputes)
+    return decision if after == paid else decision.then(settle(paid, after, now, policy))
+
+
+def _attempts_learned(payment: Payment, provider: str, what: Seen) -> Payment:
+    """Approvals and cancels are of the attempt that the charges or the read belong to."""
+    if not (what.approved or what.cancelled) or not what.provider_order_id:
         return payment
-    charges = {(c.provider, c.charge_id): c for c in payment.charges}
-    accounts = {a.provider: a.account for a in payment.attempts}
-    for fact in facts:
-        new = _charge(provider, accounts.get(provider, ""), fact)
-        known = charges.get((provider, fact.charge_id))
-        charges[provider, fact.charge_id] = _joined(payment, known, new) if known else new
-        if not payment.fits(new):
-            note = f"{new.amount} {new.currency} instead of {payment.amount} {payment.currency}"
-            payment = flag(payment, "amount_mismatch", new.charge_id, note, now)
-    if tuple(charges.values()) == payment.charges:
-        return payment
-    return replace(payment, charges=tuple(charges.values()))
+    for attempt in payment.attempts:
+        if (attempt.provider, attempt.provider_order_id) == (provider, what.provider_order_id):
+            ended = what.cancelled and attempt.state == "open"
+            payment = with_attempt(
+                payment,
+                replace(
+                    attempt,
+                    approved=attempt.approved or what.approved,
+                    cancelled=attempt.cancelled or what.cancelled,
+                    state="expired" if ended else attempt.state,
+                ),
+            )
+    return payment
 
 
-def _charge(provider: str, account: str, fact: ChargeFact) -> Charge:
-    return Charge(
-        charge_id=fact.charge_id,
-        provider=provider,
-        account=account,
-        provider_order_id=fact.provider_order_id,
-        state=fact.state,
-        amount=fact.amount,
-        currency=fact.currency,
-        at=fact.at,
-        failure=fact.failure,
-        failure_text=fact.failure_text,
-    )
+def _lapse_tasks(before: Payment, after: Payment, now: datetime, policy: Policy) -> tuple[Task, ...]:
+    """A warning before each new authorisation that waits for a person to capture it lapses."""
+    if after.capture != "manual":
+        return ()
+    known = {c.ref for c in before.charges if c.state == "authorized"}
+    waiting = [
+        c for c in after.charges if c.state == "authorized" and c.capture_before and c.ref not in known
+    ]
+    return tuple(_lapse_task(after, c, now, policy) for c in waiting)
 
 
-def _joined(payment: Payment, known: Charge, new: Charge) -> Charge:
-    """The higher of what was known and what is said now: order and repetition cannot matter."""
+def _lapse_task(payment: Payment, charge: Charge, now: datetime, policy: Policy) -> Task:
+    before = (charge.capture_before or now) - timedelta(seconds=policy.lapse_warning_s)
+    delay_s = max(0.0, (before - now).total_seconds())
+    payload = LapseDue(order_id=payment.order_id, charge_id=charge.charge_id).encode()
+    return Task("lapse", f"lapse:{charge.charge_id}", payment.order_id, payload, delay_s)
 
-    def height(charge: Charge) -> tuple[int, bool, int, str]:
-        return CHARGE_RANK[charge.state], payment.fits(charge), charge.amount, charge.currency
 
-    if height(new) <= height(known):
-        return known
-    return replace(new, stands=known.stands, capture_asked=known.capture_asked)
+def lapse_due(payment: Payment, result: LapseDue, now: datetime, policy: Policy) -> Decision[Payment]:
+    """An authorisation is about to lapse and nobody captured it: a person is told once."""
+    charge = next((c for c in payment.charges if c.charge_id == result.charge_id), None)
+    if charge is None or charge.state != "authorized" or charge.capture_asked:
+        return Decision(payment)
+    until = charge.capture_before.isoformat() if charge.capture_before else "soon"
+    after = flag(payment, "authorization_lapses", charge.charge_id, f"capture it before {until}", now)
+    return settle(payment, after, now, policy)
+
+
+def cancel_ended(payment: Payment, result: CancelEnded, now: datetime, policy: Policy) -> Decision[Payment]:
+    """What the provider says of an order after we asked to cancel it; a refusal leaves it to late looks."""
+    return seen(payment, result.provider, result.seen, now, policy)
 
 
 def confirm_checkout(
@@ -120,13 +160,17 @@ def looked(payment: Payment, result: Looked, now: datetime, policy: Policy) -> D
     attempt = next((a for a in payment.attempts if a.id == result.attempt_id), None)
     if attempt is None:
         return Decision(payment)
-    after = _learned(payment, attempt.provider, result.seen.charges, now)
-    answered = replace(attempt, verify_answered=max(attempt.verify_answered, result.verify))
-    after = with_attempt(after, answered)
+    heard = replace(attempt, verify_answered=max(attempt.verify_answered, result.verify))
+    what = replace(result.seen, provider_order_id=attempt.provider_order_id or "")
+    decision = seen(payment, attempt.provider, what, now, policy, answered=with_attempt(payment, heard))
+    after = decision.state
+    if result.reason == "switch":
+        return decision.then(switched(after, now, policy))
     if result.reason in ("verify", "asked") or after.standing is not None:
-        return settle(payment, after, now, policy)
-    after, tasks = _what_next(after, answered, result, now, policy)
-    return settle(payment, after, now, policy, tasks=tasks)
+        return decision
+    current = next(a for a in after.attempts if a.id == attempt.id)
+    following, tasks = _what_next(after, current, result, now, policy)
+    return decision.then(settle(after, following, now, policy, tasks=tasks))
 
 
 def _what_next(
@@ -135,7 +179,9 @@ def _what_next(
     """Expires what nobody paid, closes what may no longer be paid, or looks again later."""
     if any(c.state == "captured" and payment.fits(c) for c in payment.charges):
         return payment, ()  # it is about to stand
-    in_flight = any(c.state in ("pending", "authorized") for c in payment.charges_of(attempt))
+    in_flight = attempt.capturing or any(
+        c.state in ("pending", "authorized") for c in payment.charges_of(attempt)
+    )
     if attempt.state == "open" and now >= attempt.expires_at and not in_flight:
         attempt = replace(attempt, state="expired")
         payment = with_attempt(payment, attempt)
@@ -172,15 +218,8 @@ def close_if_over(payment: Payment, now: datetime) -> Payment:
     """Closed as expired when its time is over and nothing that could be paid is open or under way."""
     over = payment.closes_at is not None and now >= payment.closes_at
     under_way = any(c.state in ("pending", "authorized") for c in payment.charges)
+    under_way = under_way or any(a.capturing for a in payment.attempts)
     open_ones = any(a.state in ("opening", "unanswered", "open") for a in payment.attempts)
     if not over or under_way or open_ones or payment.closed or payment.standing:
         return payment
     return replace(payment, closed="expired", closed_at=now)
-
-
-def capture_ended(payment: Payment, result: CaptureEnded, now: datetime, policy: Policy) -> Decision[Payment]:
-    """What the provider says of a charge after we asked for its money."""
-    after = _learned(payment, result.provider, (result.charge,), now)
-    if result.refused and result.charge.state == "authorized":
-        after = flag(after, "capture_refused", result.charge.charge_id, result.refused, now)
-    return settle(payment, after, now, policy)

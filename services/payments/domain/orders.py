@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 import msgspec
 from msgspec.structs import replace
 
-from services.payments.domain.settle import LOOK, flag, settle, status_answer
+from services.payments.domain.answers import status_answer
+from services.payments.domain.follow_up import flag
+from services.payments.domain.settle import LOOK, settle
 from services.payments.domain.state import Asker, Attempt, Payment, Policy
 from shared.decision import Answer, Decision, Outgoing, Task
 from shared.errors import Rejected
@@ -25,9 +27,7 @@ def fingerprint(order: OrderPlaced) -> bytes:
 
 
 def check_order(order: OrderPlaced) -> None:
-    """Raises Rejected unless the lines add up to the amount, and we can take it as asked."""
-    if order.capture == "manual":
-        raise Rejected("not-supported-by-provider", "capture by hand is not part of this release")
+    """Raises Rejected unless the lines add up to the amount."""
     total = sum(line.quantity * line.unit_amount for line in order.lines)
     if total != order.amount:
         raise Rejected("amount-mismatch", f"the lines add up to {total}, the order says {order.amount}")

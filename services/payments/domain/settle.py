@@ -3,14 +3,19 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-import msgspec
 from msgspec.structs import replace
 
-from services.payments.domain.state import Charge, Flag, Payment, Policy, Waiter
-from services.payments.domain.status import ALLOWED, amounts_of, status_of
+from services.payments.domain.answers import answered
+from services.payments.domain.follow_up import follow_up
+from services.payments.domain.snapshot import dispute_view, refund_view, snapshot
+from services.payments.domain.state import Payment, Policy
+from services.payments.domain.status import may_move, status_of
 from shared.decision import Answer, Decision, Outgoing, Task
 from shared.messages.payments import (
-    ChargeView,
+    DisputeClosed,
+    DisputeOpened,
+    DisputeUpdated,
+    FlagResolved,
     PaymentAttemptEnded,
     PaymentClosed,
     PaymentCreated,
@@ -18,13 +23,17 @@ from shared.messages.payments import (
     PaymentFailed,
     PaymentFlagged,
     PaymentPaid,
+    PaymentPartiallyRefunded,
     PaymentPending,
     PaymentProcessing,
-    PaymentSnapshot,
+    PaymentRefunded,
+    RefundFailed,
+    RefundRequested,
+    RefundSucceeded,
 )
 
 EVENTS = "payments.events"
-CAPTURE, OPEN_ORDER, VERIFY_LOOK, LOOK = 10, 20, 30, 60  # task priorities: lower goes first
+OPEN_ORDER, VERIFY_LOOK, LOOK = 20, 30, 60  # task priorities: lower goes first
 
 
 def settle(
@@ -42,15 +51,14 @@ def settle(
 
     Nothing changed: nothing is said. `created`: the order itself is new or has new content.
     """
-    after = _standing(after, now)
-    after, captures, drops = _captures(after, policy)
+    after, following, over = follow_up(after, now, policy)
     status, detail = status_of(after)
     after = replace(after, status=status, detail=detail)
-    if (before.status, status) not in ALLOWED and before.status != status:
+    if not may_move(before, after):
         raise AssertionError(f"{before.order_id}: {before.status} → {status} is not in the table")
     happened = tuple(_happened(before, after, created=created)) or tuple(_ended(before, after))
     after = replace(after, version=before.version + len(happened))
-    after, given = _answered(after, now)
+    after, given = answered(after, now)
     answers += given
     if after == before:
         return Decision(before, tasks=tasks, answers=answers)
@@ -58,8 +66,8 @@ def settle(
     return Decision(
         after,
         events=_said(after, before.version, happened, now) if happened else (),
-        tasks=tasks + captures,
-        dropped=dropped + drops + _needless(before, after),
+        tasks=tasks + following,
+        dropped=dropped + over + _needless(before, after),
         answers=answers,
     )
 
@@ -89,205 +97,73 @@ def _needless(before: Payment, after: Payment) -> tuple[str, ...]:
     return (f"close:{after.order_id}", *(f"look:{a.id}" for a in after.attempts))
 
 
-def flag(payment: Payment, reason: str, subject: str, note: str, now: datetime) -> Payment:
-    """The payment with this flag; the same (reason, subject) is raised once."""
-    if any((f.reason, f.subject) == (reason, subject) for f in payment.flags):
-        return payment
-    return replace(payment, flags=(*payment.flags, Flag(reason, subject, note, now)))
-
-
-def _standing(payment: Payment, now: datetime) -> Payment:
-    """The first fitting capture stands; every other one is surplus and waits for a person."""
-    if payment.standing is None:
-        first = next((c for c in payment.charges if c.state == "captured" and payment.fits(c)), None)
-        if first is not None:
-            charges = tuple(replace(c, stands=True) if c is first else c for c in payment.charges)
-            late = payment.closed is not None
-            payment = replace(payment, charges=charges, paid_at=now)
-            if late:
-                note = f"captured after the order was {payment.closed}"
-                payment = flag(payment, "late_success", first.charge_id, note, now)
-    for charge in payment.charges:
-        if charge.state == "captured" and not charge.stands and payment.fits(charge):
-            note = "a second capture of the same order: the money must go back"
-            payment = flag(payment, "duplicate_capture", charge.charge_id, note, now)
-    return payment
-
-
-def _captures(payment: Payment, policy: Policy) -> tuple[Payment, tuple[Task, ...], tuple[str, ...]]:
-    """Takes at most one authorisation per order, and only while the order can still be paid."""
-    asked = [c for c in payment.charges if c.capture_asked]
-    payable = payment.standing is None and payment.closed is None and payment.capture == "automatic"
-    over = tuple(capture_key(c) for c in asked if not payable or c.state != "authorized")
-    if not payable or any(c.state == "authorized" for c in asked):
-        return payment, (), over
-    wanted = next(
-        (c for c in payment.charges if c.state == "authorized" and payment.fits(c) and not c.capture_asked),
-        None,
-    )
-    if wanted is None:
-        return payment, (), over
-    charges = tuple(replace(c, capture_asked=True) if c is wanted else c for c in payment.charges)
-    request = {
-        "order_id": payment.order_id,
-        "provider": wanted.provider,
-        "provider_order_id": wanted.provider_order_id,
-        "charge_id": wanted.charge_id,
-        "amount": wanted.amount,
-        "currency": wanted.currency,
-    }
-    task = Task(
-        "capture",
-        capture_key(wanted),
-        payment.order_id,
-        msgspec.json.encode(request),
-        policy.capture_grace_s,
-        CAPTURE,
-    )
-    return replace(payment, charges=charges), (task,), over
-
-
-def capture_key(charge: Charge) -> str:
-    return f"capture:{charge.provider}:{charge.charge_id}"
-
-
 def _happened(before: Payment, after: Payment, *, created: bool) -> Iterable[Said]:
     """What this change is to the world, in the order in which a reader should learn of it."""
     if created:
         yield PaymentCreated, {}
-    known = {(c.provider, c.charge_id): c.state for c in before.charges}
-    if after.standing is None:
-        for charge in after.charges:
-            old = known.get((charge.provider, charge.charge_id))
-            if charge.state == "failed" and old in (None, "pending"):
-                yield PaymentFailed, {"charge_id": charge.charge_id, "failure": charge.failure}
+    yield from _declines(before, after)
     if after.status != before.status and after.status == "pending_payment":
         yield PaymentPending, {}
     if after.status == "processing" and (before.status, before.detail) != (after.status, after.detail):
         yield PaymentProcessing, {}
     if after.standing is not None and before.standing is None:
         yield PaymentPaid, {"late": after.closed is not None}
+    yield from _refunds(before, after)
+    if after.status != before.status and after.status == "partially_refunded":
+        yield PaymentPartiallyRefunded, {}
+    if after.status != before.status and after.status == "refunded":
+        yield PaymentRefunded, {}
+    yield from _disputes(before, after)
     if after.closed is not None and before.closed is None and after.standing is None:
         yield PaymentClosed, {"reason": after.closed}
+    yield from _flags(before, after)
+
+
+def _declines(before: Payment, after: Payment) -> Iterable[Said]:
+    known = {c.ref: c.state for c in before.charges}
+    if after.standing is None:
+        for charge in after.charges:
+            if charge.state == "failed" and known.get(charge.ref) in (None, "pending"):
+                yield PaymentFailed, {"charge_id": charge.charge_id, "failure": charge.failure}
+
+
+def _refunds(before: Payment, after: Payment) -> Iterable[Said]:
+    """Each of the three once per refund, in whatever order the provider tells of success and failure."""
+    known = {r.id: r for r in before.refunds}
+    for refund in after.refunds:
+        old = known.get(refund.id)
+        view: dict[str, object] = {"refund": refund_view(refund)}
+        if old is None:
+            yield RefundRequested, view
+        if refund.succeeded and not (old and old.succeeded):
+            yield RefundSucceeded, view
+        if refund.state == "failed" and not (old and old.state == "failed"):
+            yield RefundFailed, view
+
+
+def _disputes(before: Payment, after: Payment) -> Iterable[Said]:
+    known = {(d.provider, d.dispute_id): d for d in before.disputes}
+    for dispute in after.disputes:
+        old = known.get((dispute.provider, dispute.dispute_id))
+        view: dict[str, object] = {"dispute": dispute_view(dispute)}
+        if old is None:
+            yield DisputeOpened, view
+        if dispute.is_over and not (old and old.is_over):
+            yield DisputeClosed, view
+        elif old is not None and old != dispute:
+            yield DisputeUpdated, view
+
+
+def _flags(before: Payment, after: Payment) -> Iterable[Said]:
     for raised in after.flags[len(before.flags) :]:
         yield PaymentFlagged, {"reason": raised.reason, "subject": raised.subject, "note": raised.note}
+    for old, now in zip(before.flags, after.flags, strict=False):
+        if old.resolved_at is None and now.resolved_at is not None:
+            fields = {"reason": now.reason, "subject": now.subject, "person": now.resolved_by}
+            yield FlagResolved, {**fields, "note": now.resolution}
 
 
 def _ended(before: Payment, after: Payment) -> Iterable[Said]:
     """No state changes without a word: what is left when nothing else is to be said is a try that ended."""
     if (before.status, before.detail) != (after.status, after.detail):
         yield PaymentAttemptEnded, {}
-
-
-def snapshot(payment: Payment) -> PaymentSnapshot:
-    """What the public may know of this state."""
-    standing, attempt = payment.standing, payment.current
-    if payment.created_at is None:
-        raise AssertionError(f"{payment.order_id} is not registered")
-    declined = next((c for c in reversed(payment.charges) if c.state == "failed"), None)
-    return PaymentSnapshot(
-        order_id=payment.order_id,
-        payment_id=payment.id,
-        version=payment.version,
-        status=payment.status,
-        detail=payment.detail,
-        amount=payment.amount,
-        currency=payment.currency,
-        amounts=amounts_of(payment),
-        revision=payment.revision,
-        created_at=payment.created_at,
-        updated_at=payment.updated_at or payment.created_at,
-        provider=standing.provider if standing else attempt.provider if attempt else None,
-        account=standing.account if standing else attempt.account if attempt else None,
-        provider_order_id=(
-            standing.provider_order_id if standing else attempt.provider_order_id if attempt else None
-        ),
-        charge_id=standing.charge_id if standing else None,
-        charges=tuple(_view(c) for c in payment.charges),
-        closes_at=payment.closes_at,
-        closed=payment.closed,
-        can_retry=can_retry(payment),
-        paid_at=payment.paid_at,
-        failure=declined.failure_text or declined.failure if declined and not standing else "",
-        needs_attention=tuple(f.reason for f in payment.flags),
-    )
-
-
-def can_retry(payment: Payment) -> bool:
-    """Whether a buyer may try (again) now."""
-    return payment.closed is None and payment.status in ("created", "pending_payment", "failed")
-
-
-def _view(charge: Charge) -> ChargeView:
-    return ChargeView(
-        charge_id=charge.charge_id,
-        provider=charge.provider,
-        account=charge.account,
-        provider_order_id=charge.provider_order_id,
-        state=charge.state,
-        amount=charge.amount,
-        currency=charge.currency,
-        at=charge.at,
-        surplus=charge.state == "captured" and not charge.stands,
-        failure=charge.failure,
-    )
-
-
-def _answered(payment: Payment, now: datetime) -> tuple[Payment, tuple[Answer, ...]]:
-    """Answers everyone whose answer is known by now, and forgets who no longer waits."""
-    given: list[Answer] = []
-    still: list[Waiter] = []
-    for waiter in payment.waiting:
-        answer = _answer(payment, waiter)
-        if answer is not None:
-            given.append(answer)
-        elif waiter.until > now:
-            still.append(waiter)
-    return replace(payment, waiting=tuple(still)), tuple(given)
-
-
-def _answer(payment: Payment, waiter: Waiter) -> Answer | None:
-    if waiter.kind == "verify":
-        attempt = payment.current
-        done = payment.standing or payment.closed or attempt is None
-        if done or (attempt and attempt.verify_answered >= waiter.verify):
-            return Answer(waiter.correlation_id, "ok", status_answer(payment))
-        return None
-    return create_answer(payment, waiter.correlation_id)
-
-
-def status_answer(payment: Payment) -> bytes:
-    """The answer to a verify, a cancel or a look."""
-    return msgspec.json.encode(
-        {
-            "order_id": payment.order_id,
-            "status": payment.status,
-            "detail": payment.detail,
-            "version": payment.version,
-        }
-    )
-
-
-def create_answer(payment: Payment, correlation_id: str | None) -> Answer | None:
-    """What the browser needs to go on with the newest attempt; None while that is not known."""
-    if payment.standing is not None:
-        return Answer(correlation_id, "already-paid", detail="this order is paid")
-    if payment.closed is not None:
-        return Answer(correlation_id, "order-closed", detail=f"this order is {payment.closed}")
-    attempt = payment.newest
-    if attempt is None or attempt.state in ("opening", "unanswered"):
-        return None
-    if attempt.state == "refused":
-        return Answer(correlation_id, attempt.refusal or "provider-unavailable")
-    customer = msgspec.json.decode(payment.content or b"{}").get("customer", {})
-    prefill = {"name": customer.get("name", ""), "email": customer.get("email", "")}
-    body = {
-        "order_id": payment.order_id,
-        "provider": attempt.provider,
-        "provider_order_id": attempt.provider_order_id,
-        "amount": attempt.amount,
-        "currency": attempt.currency,
-        "prefill": prefill,
-        "opened": dict(attempt.opened),
-    }
-    return Answer(correlation_id, "ok", msgspec.json.encode(body))

@@ -5,8 +5,9 @@ The table is written once, here: the database's CHECK, docs/states.md and the pr
 
 from typing import NamedTuple
 
-from services.payments.domain.state import Attempt, Payment
-from shared.messages.payments import Amounts, Status
+from services.payments.domain.amounts import refunded
+from services.payments.domain.state import Attempt, Charge, Payment
+from shared.messages.payments import Status
 
 
 class Transition(NamedTuple):
@@ -44,13 +45,17 @@ ALLOWED = frozenset((t.source, t.target) for t in TRANSITIONS)
 CROSSING = {
     ("cancel", "capture"): "capture first: paid, the cancel is flagged; cancel first: closed, then paid late",
     ("expiry", "capture"): "capture first: paid; expiry first: closed, then paid late and flagged",
+    (
+        "supersede",
+        "capture",
+    ): "capture first: paid, no switch; switch first: paid, and a second capture goes back",
 }
 
 
 def status_of(payment: Payment) -> tuple[Status, str]:  # noqa: PLR0911 - one line per row of the table
     """(status, detail) of this state of affairs."""
     if payment.standing is not None:
-        return "paid", ""
+        return _status_of_paid(payment, payment.standing)
     if payment.closed is not None:
         return "failed", payment.closed
     if any(c.state == "authorized" and payment.fits(c) for c in payment.charges):
@@ -58,11 +63,20 @@ def status_of(payment: Payment) -> tuple[Status, str]:  # noqa: PLR0911 - one li
     attempt = payment.current
     if attempt is None:
         return "created", ""
-    if attempt.state == "unanswered":
+    if attempt.state in ("unanswered", "abandoned"):
         return "processing", "unknown"
+    if attempt.capturing:
+        return "processing", "provider_pending"
     if attempt.verifying:
         return "processing", "verifying"
     return _status_of_attempt(payment, attempt)
+
+
+def _status_of_paid(payment: Payment, standing: Charge) -> tuple[Status, str]:
+    back = refunded(payment, standing)
+    if back == 0:
+        return "paid", ""
+    return ("refunded" if back >= standing.amount else "partially_refunded"), ""
 
 
 def _status_of_attempt(payment: Payment, attempt: Attempt) -> tuple[Status, str]:
@@ -79,12 +93,13 @@ def _status_of_attempt(payment: Payment, attempt: Attempt) -> tuple[Status, str]
     return "pending_payment", "awaiting_buyer"
 
 
-def amounts_of(payment: Payment) -> Amounts:
-    """Where the order's money is. All captures in the order's currency count, also surplus ones."""
-    ours = [c for c in payment.charges if c.currency == payment.currency]
-    captured = sum(c.amount for c in ours if c.state == "captured")
-    authorized = sum(c.amount for c in ours if c.state == "authorized")
-    return Amounts(authorized=authorized, captured=captured, net=captured)
+def may_move(before: Payment, after: Payment) -> bool:
+    """Whether the table allows this step. A first capture and its refunds may be learned at once."""
+    pair = (before.status, after.status)
+    if before.status == after.status or pair in ALLOWED:
+        return True
+    first_capture = before.standing is None and after.standing is not None
+    return first_capture and (before.status, "paid") in ALLOWED and ("paid", after.status) in ALLOWED
 
 
 def reachable() -> frozenset[tuple[Status, Status]]:

@@ -3,11 +3,22 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
+from services.payments.domain import facts
 from services.payments.domain.attempts import attempt_opened, create_payment
 from services.payments.domain.orders import place_order
 from services.payments.domain.state import Asker, Payment, Policy, ProviderPolicy
 from shared.decision import Answer, Decision, Outgoing, Task
-from shared.messages.facts import AttemptOpened, ChargeFact, ChargeState, ProviderOrderFact
+from shared.messages.facts import (
+    AttemptOpened,
+    ChargeFact,
+    ChargeState,
+    DisputeFact,
+    ProviderOrderFact,
+    RefundFact,
+    Seen,
+)
 from shared.messages.orders import Customer, OrderLine, OrderPlaced
 from shared.messages.payments import CreatePayment
 from shared.providers.razorpay.adapter import RazorpayAdapter
@@ -33,6 +44,35 @@ POLICY = Policy(
     },
     payment_window_s=86400,
     capture_grace_s=120,
+)
+
+
+def _takes_anything(_amount: int, _currency: str) -> None:
+    return None
+
+
+def provider(name: str, **can: bool) -> ProviderPolicy:
+    """A provider that can do these things."""
+    return ProviderPolicy(
+        name=name,
+        account=f"acc_{name}",
+        check_amount=_takes_anything,
+        attempt_lifetime_s=1800,
+        look_while_open_s=(300, 900),
+        look_after_verify_s=30,
+        look_after_close_s=(900,),
+        **can,
+    )
+
+
+# One provider of each kind, in this order of preference.
+THREE = msgspec.structs.replace(
+    POLICY,
+    providers={
+        **POLICY.providers,
+        "stripe": provider("stripe", partial_capture=True, void=True, cancel_open=True),
+        "paypal": provider("paypal", manual_capture=False, capture_on_approval=True),
+    },
 )
 
 
@@ -62,6 +102,7 @@ class Story:
     """Applies decisions one after another and keeps all that they said."""
 
     payment: Payment = field(default_factory=lambda: Payment("order-1"))
+    policy: Policy = POLICY
     now: datetime = NOW
     events: list[Outgoing] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
@@ -85,12 +126,12 @@ class Story:
         """The events' names, payments' own only."""
         return [type(e.message).__name__ for e in self.events if e.topic == "payments.events"]
 
-    def placed(self) -> "Story":
-        return self.tell(place_order(self.payment, order(), SOMEONE, self.now, POLICY))
+    def placed(self, **changes: object) -> "Story":
+        return self.tell(place_order(self.payment, order(**changes), SOMEONE, self.now, self.policy))
 
-    def asked_to_pay(self) -> "Story":
-        command = CreatePayment(order_id="order-1")
-        return self.tell(create_payment(self.payment, command, SOMEONE, self.now, POLICY))
+    def asked_to_pay(self, provider: str | None = None) -> "Story":
+        command = CreatePayment(order_id="order-1", provider=provider)
+        return self.tell(create_payment(self.payment, command, SOMEONE, self.now, self.policy))
 
     def opened(self, provider_order_id: str = "order_P1") -> "Story":
         attempt = self.payment.attempts[-1]
@@ -99,7 +140,28 @@ class Story:
             provider_order_id=provider_order_id, reference=attempt.id, amount=AMOUNT, currency="INR"
         )
         result = AttemptOpened(order_id="order-1", attempt_id=attempt.id, fact=fact)
-        return self.tell(attempt_opened(self.payment, result, self.now, POLICY))
+        return self.tell(attempt_opened(self.payment, result, self.now, self.policy))
+
+    def heard(
+        self,
+        *charges: ChargeFact,
+        refunds: tuple[RefundFact, ...] = (),
+        disputes: tuple[DisputeFact, ...] = (),
+        provider: str = "razorpay",
+    ) -> "Story":
+        what = Seen(charges=charges, refunds=refunds, disputes=disputes)
+        return self.tell(facts.seen(self.payment, provider, what, self.now, self.policy))
+
+    def paid(self) -> "Story":
+        return self.awaiting_buyer().heard(charge("captured"))
+
+    def asked(self, kind: str) -> list[dict[str, object]]:
+        """What the open tasks of this kind ask a provider for."""
+        return [msgspec.json.decode(t.payload) for t in self.open_tasks.values() if t.kind == kind]
+
+    def answered(self) -> tuple[str, dict[str, object]]:
+        """(code, body) of the newest answer."""
+        return self.answers[-1].code, msgspec.json.decode(self.answers[-1].answer)
 
     def awaiting_buyer(self) -> "Story":
         return self.placed().asked_to_pay().opened()

@@ -5,7 +5,8 @@ import asyncio
 import msgspec
 import pytest
 
-from services.payments.tasks import CaptureTask, OpenRequest, Performers
+from services.payments.task_requests import CaptureTask, OpenRequest
+from services.payments.tasks import Performers
 from shared.errors import OutcomeUnknown, Rejected
 from shared.messages.facts import (
     AttemptOpened,
@@ -95,7 +96,9 @@ def opening(*, lookup_first: bool = False, tries: int = 0) -> OpenRequest:
     )
 
 
-CAPTURING = CaptureTask("order-1", "razorpay", "order_P1", "pay_1", AMOUNT, "INR")
+CAPTURING = CaptureTask(
+    "order-1", "razorpay", "attempt-1", "order_P1", "pay_1", AMOUNT, "INR", AMOUNT, "capture-pay_1"
+)
 
 
 def test_the_first_claim_creates_the_order_under_our_own_reference(provider: Provider) -> None:
@@ -130,6 +133,7 @@ def test_a_capture_that_was_done_is_read_and_not_done_again(provider: Provider) 
     perform(provider, "capture", CAPTURING)
     result = perform(provider, "capture", CAPTURING, claims=2)
     assert isinstance(result, CaptureEnded)
+    assert result.charge is not None
     assert (result.charge.state, provider.captures) == ("captured", 1)
 
 
@@ -137,4 +141,5 @@ def test_a_refused_capture_tells_what_the_provider_says_of_the_charge(provider: 
     provider.refuses = True
     result = perform(provider, "capture", CAPTURING)
     assert isinstance(result, CaptureEnded)
+    assert result.charge is not None
     assert (result.charge.state, result.refused) == ("authorized", "no")

@@ -2,12 +2,15 @@
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from services.payments.domain import facts
+from services.payments.domain.amounts import amounts_of
 from services.payments.domain.attempts import attempt_refused, attempt_unanswered, create_payment
+from services.payments.domain.captures import capture_ended
 from services.payments.domain.orders import cancel_order, place_order
 from services.payments.domain.state import Asker, Payment
-from services.payments.domain.status import amounts_of, reachable
+from services.payments.domain.status import reachable
 from shared.errors import Rejected
 from shared.messages.facts import (
     AttemptRefused,
@@ -22,7 +25,7 @@ from tests.unit.payments.examples import AMOUNT, POLICY, SOMEONE, Story, charge,
 
 
 def seen(story: Story, *charges: ChargeFact) -> Story:
-    return story.tell(facts.charges_seen(story.payment, "razorpay", charges, story.now, POLICY))
+    return story.heard(*charges)
 
 
 def verified(story: Story, asker: Asker = SOMEONE) -> Story:
@@ -259,15 +262,32 @@ def test_a_later_authorisation_waits_while_another_is_being_captured() -> None:
 def test_a_capture_that_the_provider_refuses_waits_for_a_person() -> None:
     story = seen(Story().awaiting_buyer(), charge("authorized"))
     ended = CaptureEnded(order_id="order-1", provider="razorpay", charge=charge("authorized"), refused="no")
-    story.tell(facts.capture_ended(story.payment, ended, story.now, POLICY))
+    story.tell(capture_ended(story.payment, ended, story.now, POLICY))
     assert [f.reason for f in story.payment.flags] == ["capture_refused"]
 
 
-def test_a_second_capture_is_surplus_and_waits_for_a_person() -> None:
+def test_a_second_capture_is_surplus_and_goes_back_by_itself() -> None:
     story = seen(Story().awaiting_buyer(), charge("captured"), charge("captured", "pay_2"))
     assert story.happened().count("PaymentPaid") == 1
+    assert story.happened().count("RefundRequested") == 1
+    amounts = amounts_of(story.payment)
+    assert (amounts.captured, amounts.refund_pending) == (2 * AMOUNT, AMOUNT)
+    (task,) = [t for t in story.open_tasks.values() if t.kind == "refund"]
+    assert msgspec.json.decode(task.payload)["charge_id"] == "pay_2"
+
+
+def test_a_surplus_above_the_cap_waits_for_a_person() -> None:
+    policy = replace(POLICY, refund_max={"INR": AMOUNT - 1})
+    story = Story(policy=policy).awaiting_buyer().heard(charge("captured"), charge("captured", "pay_2"))
     assert [f.reason for f in story.payment.flags] == ["duplicate_capture"]
-    assert amounts_of(story.payment).captured == 2 * AMOUNT
+    assert not [t for t in story.open_tasks.values() if t.kind == "refund"]
+
+
+def test_money_after_the_end_goes_back_where_the_shop_wants_that() -> None:
+    story = cancelled(Story(policy=replace(POLICY, reopens_late=False)).awaiting_buyer())
+    story.heard(charge("captured"))
+    assert story.payment.status == "failed"
+    assert story.happened()[-1] == "RefundRequested"
 
 
 @pytest.mark.parametrize("wrong", [{"amount": AMOUNT - 1}, {"amount": AMOUNT + 1}, {"currency": "USD"}])
