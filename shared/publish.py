@@ -18,6 +18,8 @@ log = structlog.get_logger()
 
 GIVE_UP_S = 30.0  # after this long without an acknowledgement the producer is made anew
 BATCH_MESSAGES_MAX = 500
+TICK_S = 0.004  # under load, batches of all partitions leave together, this often
+BUSY = 8  # so many batches within so many ticks are load
 
 
 @dataclass(slots=True)
@@ -42,6 +44,7 @@ class Publisher:
         self._producer: AIOKafkaProducer | None = None
         self._lanes: dict[tuple[str, int], _Lane] = defaultdict(_Lane)
         self._renewing: asyncio.Task[None] | None = None
+        self._left_at: deque[float] = deque(maxlen=BUSY)
 
     async def start(self) -> None:
         """Connects, trying again without limit and saying so."""
@@ -98,7 +101,20 @@ class Publisher:
             if producer is None:
                 _fail(lane, Unavailable("kafka-unavailable", "no connection to Kafka"))
                 return
+            await self._tick()
             await self._send_batch(producer, topic, partition, lane)
+
+    async def _tick(self) -> None:
+        """Returns at once when little is sent; else together for all partitions.
+
+        The library puts what is ready at one moment into one request: a request for each partition and
+        message costs the producer and the broker more than the message itself.
+        """
+        clock = asyncio.get_running_loop().time
+        left = self._left_at
+        if len(left) == BUSY and clock() - left[0] < BUSY * TICK_S:
+            await asyncio.sleep(left[-1] + TICK_S - clock())
+        left.append(clock())
 
     async def _send_batch(self, producer: AIOKafkaProducer, topic: str, partition: int, lane: _Lane) -> None:
         batch = producer.create_batch()

@@ -201,10 +201,6 @@ async def save_charges(connection: AsyncConnection, charges: Sequence[tuple[Paym
         for p, c, n in charges
     ]  # fmt: skip
     await connection.execute(_UPSERT_CHARGES, _columns(_CHARGE_COLUMNS, rows))
-    # what a refund's or a dispute's webhook names, when it does not name the order
-    await save_refs(
-        connection, {(c.provider, c.account, "charge", c.charge_id, p.order_id) for p, c, _ in charges}
-    )
 
 
 async def save_refunds(connection: AsyncConnection, refunds: Sequence[tuple[Payment, Refund, int]]) -> None:

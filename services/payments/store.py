@@ -38,7 +38,13 @@ _RESOLVE = text("""
     SELECT r.provider, r.account, r.kind, r.ref, r.order_id FROM provider_refs r
     JOIN unnest(CAST(:providers AS text[]), CAST(:accounts AS text[]), CAST(:kinds AS text[]),
                 CAST(:refs AS text[]))
-         AS w (provider, account, kind, ref) USING (provider, account, kind, ref)""")
+         AS w (provider, account, kind, ref) USING (provider, account, kind, ref)
+    UNION ALL
+    SELECT c.provider, c.account, 'charge', c.charge_id, c.order_id FROM charges c
+    JOIN unnest(CAST(:providers AS text[]), CAST(:accounts AS text[]), CAST(:kinds AS text[]),
+                CAST(:refs AS text[]))
+         AS w (provider, account, kind, charge_id) USING (provider, account, charge_id)
+    WHERE w.kind = 'charge'""")
 
 _LOCK = text("""
     SELECT id::text, order_id, amount, currency, status, detail, version, capture, revision, content,

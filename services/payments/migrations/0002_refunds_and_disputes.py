@@ -73,10 +73,6 @@ CREATE TABLE disputes (
 ) WITH (fillfactor = 80);
 CREATE INDEX disputes_of_order ON disputes (order_id);
 
-ALTER TABLE provider_refs
-    DROP CONSTRAINT provider_refs_kind_check,
-    ADD CONSTRAINT provider_refs_kind_check CHECK (kind IN ('order', 'reference', 'charge'));
-
 ALTER TABLE provider_events ADD charge_id text;
 
 -- The database itself refuses to give back more than was captured, whoever asks.
