@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.errors import Malformed, OutcomeUnknown, PaystreamError, Rejected, Unavailable
+from shared.errors import Malformed, NotFound, OutcomeUnknown, PaystreamError, Rejected, Unavailable
 from shared.providers.base import OrderRequest
 from tests.contract.providers.conftest import Answers, adapter_at
 
@@ -43,7 +43,7 @@ async def error_of_read(base_url: str, timeout_s: float = 2.0) -> PaystreamError
     [
         (400, BAD_REQUEST, "application/json", Rejected, Rejected),
         (401, BAD_REQUEST, "application/json", Unavailable, Unavailable),
-        (404, BAD_REQUEST, "application/json", Rejected, Rejected),
+        (404, BAD_REQUEST, "application/json", NotFound, NotFound),
         (429, b'{"error":{"description":"Too many requests"}}', "application/json", Unavailable, Unavailable),
         (429, b"slow down", "text/plain", Unavailable, Unavailable),
         (500, SERVER_ERROR, "application/json", OutcomeUnknown, Unavailable),
