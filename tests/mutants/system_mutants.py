@@ -25,8 +25,8 @@ MUTANTS = (
     Mutant(
         "system: a create is not looked up after a crash",
         "services/payments/tasks.py",
-        "if request.lookup_first or not task.first:",
-        "if request.lookup_first:",
+        "if request.lookup_first or request.only_look or not task.first:",
+        "if request.lookup_first or request.only_look:",
         (f"{PROCESSES}::test_payments_dies_around_its_calls_to_the_provider",),
     ),
     Mutant(
@@ -73,9 +73,9 @@ MUTANTS = (
     ),
     Mutant(
         "system: a create without an answer is done again blindly",
-        "services/payments/domain/attempts.py",
-        "lookup_first=True, tries=result.tries + 1",
-        "lookup_first=False, tries=result.tries + 1",
+        "services/payments/domain/opening.py",
+        '"lookup_first": tries > 0,',
+        '"lookup_first": False,',
         (f"{SURROUNDINGS}::test_hostile_provider",),
     ),
 )

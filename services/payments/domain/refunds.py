@@ -135,9 +135,8 @@ def refunds_learned(payment: Payment, provider: str, facts: Iterable[RefundFact]
     for fact in facts:
         known = _refund_of(payment, provider, fact)
         if known is None:
-            payment = replace(
-                payment, refunds=(*payment.refunds, _made_elsewhere(payment, provider, fact, now))
-            )
+            made = _made_elsewhere(payment, provider, fact, now)
+            payment = replace(payment, refunds=(*payment.refunds, made))
             continue
         if (known.amount, known.currency) != (fact.amount, fact.currency):
             note = f"{fact.amount} {fact.currency} instead of {known.amount} {known.currency}"
