@@ -55,12 +55,12 @@ class Loop(Generic[S]):
     health: Health
     keyed: bool = True
     commands: bool = False  # an unknown command is parked; an unknown event is skipped
+    pace: Pace = field(default_factory=Pace)
     progress_at: float = field(default_factory=time.monotonic)
     waiting_since: float | None = None  # when records were first seen to wait; for the watchdog
     _limit: int = BATCH_MAX
     _parked_in_a_row: int = 0
     _proven: set[int] = field(default_factory=set)  # partitions whose first batch went well
-    _pace: Pace = field(default_factory=Pace)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -80,7 +80,7 @@ class Loop(Generic[S]):
             await self.halt(str(stop))
             return False
         self.health.report(self.name, None)
-        await self._pace.after(len(records))
+        await self.pace.after(len(records))
         return True
 
     def stop(self) -> None:

@@ -20,6 +20,7 @@ from shared.inbox import Incoming
 from shared.kafka import PAYMENTS_EVENTS
 from shared.messages.base import Catalogue
 from shared.messages.payments import PAYMENT_EVENTS, PaymentEvent, PaymentSnapshot
+from shared.pace import FOLLOWING_S, Pace
 from shared.service import Kit
 
 CHANNEL = "payments"  # NOTIFY, payload: the order id
@@ -150,7 +151,8 @@ def projection_loop(kit: Kit) -> Loop[Seen]:
         committed=_nothing_to_wake,
         reply=_no_replies,
     )
-    return Loop(PAYMENTS_EVENTS, applier, Catalogue(*PAYMENT_EVENTS), kit.health, keyed=False)
+    pace = Pace(FOLLOWING_S)
+    return Loop(PAYMENTS_EVENTS, applier, Catalogue(*PAYMENT_EVENTS), kit.health, keyed=False, pace=pace)
 
 
 def _nothing_to_wake() -> None:

@@ -21,6 +21,7 @@ from shared.messages.base import Catalogue
 from shared.messages.payments import PAYMENT_EVENTS, LedgerCheckpoint
 from shared.messages.reconciler import RunReconciliation
 from shared.providers.registry import adapters
+from shared.pace import FOLLOWING_S, Pace
 from shared.service import Kit
 from shared.tasks import CALL_MARGIN_S, Tasks
 
@@ -79,7 +80,8 @@ def build(settings: ReconcilerSettings) -> Kit:
 def book_loop(kit: Kit, health: Health) -> Loop[BookState]:
     """The projection of `payments.events`; also what a rebuild reads the topic with."""
     applier = _applier(kit, f"{NAME}.{PAYMENTS_EVENTS.name}", BookStore(), handlers.decide_book)
-    return Loop(PAYMENTS_EVENTS, applier, Catalogue(*PAYMENT_EVENTS, LedgerCheckpoint), health)
+    events = Catalogue(*PAYMENT_EVENTS, LedgerCheckpoint)
+    return Loop(PAYMENTS_EVENTS, applier, events, health, pace=Pace(FOLLOWING_S))
 
 
 def _applier(kit: Kit, consumer: str, store: Store[S], decide: Decide[S]) -> Applier[S]:
