@@ -20,8 +20,8 @@ from shared.kafka import PAYMENTS_COMMANDS, PAYMENTS_EVENTS, RECONCILER_COMMANDS
 from shared.messages.base import Catalogue
 from shared.messages.payments import PAYMENT_EVENTS, LedgerCheckpoint
 from shared.messages.reconciler import RunReconciliation
-from shared.providers.registry import adapters
 from shared.pace import FOLLOWING_S, Pace
+from shared.providers.registry import adapters
 from shared.service import Kit
 from shared.tasks import CALL_MARGIN_S, Tasks
 
