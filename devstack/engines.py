@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+from filelock import FileLock
+
 from devstack.kafka import Kafka
 from devstack.ports import HOST, free_ports
 from devstack.postgres import Postgres
@@ -84,6 +86,7 @@ def main(home: Path) -> None:
     address = home / "address"
     try:
         with (
+            FileLock(home / ".engines.lock"),  # those who are just going still wipe the same folder
             running_engines(home / "data") as details,
             socket.create_server((HOST, 0)) as listener,
         ):

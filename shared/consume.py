@@ -33,6 +33,7 @@ S = TypeVar("S")
 BATCH_MAX = 200  # more per transaction gains nothing (docs/performance.md)
 DECIDING_MAX_S = 0.02  # batches are cut so that deciding one takes about this long at most
 BACKOFF_MAX_S = 5.0
+BUG_BACKOFF_MIN_S = 0.5  # each try leaves a traceback in the log
 PARKED_IN_A_ROW_MAX = 20  # so many well-formed messages cannot all be bad: the code is
 CANCELLED_MAX = 3  # statements that ran into their time limit, before the message is to blame
 
@@ -86,6 +87,25 @@ class Loop(Generic[S]):
     def stop(self) -> None:
         """Lets work in hand finish, but waits for nothing that is away."""
         self._stopping.set()
+
+    async def until_settled(self, work: Callable[[], Awaitable[None]]) -> None:
+        """`work()` for one batch, again after each bug in the loop itself, until it ends well or we stop.
+
+        No later batch may pass this one, and a process that holds partitions without ever reading again is
+        worse than one that repeats: what a try has done already is absorbed by the inbox.
+        """
+        delay_s = BUG_BACKOFF_MIN_S
+        while True:
+            try:
+                return await work()
+            except Exception as error:
+                log.exception("the loop itself failed", consumer=self.name)
+                self.health.report(self.name, f"a bug in the loop: {error!r:.300}")
+            try:
+                await self._wait(delay_s)
+            except Abandoned:
+                return None
+            delay_s = min(BACKOFF_MAX_S, delay_s * 2)
 
     async def halt(self, why: str) -> None:
         """Stops consuming, says so, and stays until the process ends. Nothing is lost by it."""

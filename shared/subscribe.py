@@ -27,6 +27,7 @@ log = structlog.get_logger()
 WATCH_EVERY_S = 5.0
 STUCK_AFTER_S = 60.0  # six session time-outs: no rebalance takes so long
 REPLACED_AFTER_S = 120.0
+FAILED_READS_MAX = 24  # FastStream waits 5 s after each: two minutes
 GRACE_S = 10.0  # for the batch in hand, when the process stops
 
 
@@ -35,21 +36,43 @@ class Stuck(Exception):
 
 
 class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]
-    """A consumer that answers as soon as there is something, and only then.
+    """A consumer that answers as soon as there is something, and commits only what is still its own.
 
     FastStream's batch subscriber sleeps without looking after an empty answer: up to its whole time-out
     of delay for the next message.
     """
 
+    trouble: str | None = None  # why the last read failed, until the next one
+    failures: int = 0  # reads in a row that failed
+    _assignment_of_batch: Any = None  # aiokafka's; a new one each time the group is shared out
+
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
     ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        self.trouble = None
         while True:
-            records = await super().getmany(*partitions, timeout_ms=timeout_ms, max_records=max_records)
+            try:
+                records = await super().getmany(*partitions, timeout_ms=timeout_ms, max_records=max_records)
+            except KafkaError as error:
+                self.trouble, self.failures = f"cannot read: {error!r:.200}", self.failures + 1
+                raise
+            self.failures = 0
             if records:
+                self._assignment_of_batch = self._subscription.subscription.assignment
                 return dict(records)
             if self._closed:
                 raise ConsumerStoppedError
+
+    async def commit_batch(self, batch: Sequence[ConsumerRecord]) -> bool:
+        """Commits the offsets after the last batch; False when the group was shared out anew since it came.
+
+        Then whoever has its partitions reads it again. They may have left us and come back: what another
+        member has committed meanwhile must not be set back, since nobody would read that lag away.
+        """
+        if not self._assignment_of_batch.active or self._subscription.reassignment_in_progress:
+            return False
+        await self.commit({TopicPartition(r.topic, r.partition): r.offset + 1 for r in batch})  # in order
+        return True
 
 
 class Subscriptions:
@@ -125,12 +148,12 @@ class Subscriptions:
 
         async def consume(message: KafkaMessage) -> None:
             raw: Any = message.raw_message
-            try:
+
+            async def settle() -> None:
                 if await loop.handle([_record(r, prefix) for r in raw]):
                     await _commit(subscriber.consumer, raw, loop.name)
-            except Exception as error:  # a bug here must not let a later commit pass this batch
-                log.exception("the loop itself failed", consumer=loop.name)
-                await loop.halt(f"a bug in the loop: {error!r:.300}")
+
+            await loop.until_settled(settle)
 
         subscriber(consume)
         self._subscribers[loop.name] = subscriber
@@ -139,6 +162,7 @@ class Subscriptions:
         """Measures each group's lag; reports a loop that has work and makes no progress, later raises Stuck.
 
         aiokafka's consumers have stayed so after a blocked event loop or a rebalance (aiokafka#847, #1154).
+        One whose membership has ended for good has no partitions and so no lag: its reads fail.
         """
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
@@ -149,7 +173,9 @@ class Subscriptions:
                 except (KafkaError, TimeoutError, OSError) as error:
                     health.report(f"kafka.{loop.name}", f"cannot ask Kafka: {error!r:.200}")
                     continue
-                health.report(f"kafka.{loop.name}", None)
+                health.report(f"kafka.{loop.name}", consumer.trouble if consumer else None)
+                if consumer and consumer.failures > FAILED_READS_MAX:
+                    raise Stuck(f"{loop.name}: {consumer.failures} reads in a row failed")
                 judge(loop, waiting, health)
 
     async def _lag(self, loop: Loop[Any], consumer: AIOKafkaConsumer | None) -> int:
@@ -194,15 +220,12 @@ def judge(loop: Loop[Any], waiting: int, health: Health) -> None:
         raise Stuck(f"{loop.name}: {health.stuck[loop.name]}")
 
 
-async def _commit(consumer: AIOKafkaConsumer, raw: Sequence[ConsumerRecord], name: str) -> None:
-    offsets: dict[TopicPartition, int] = {}
-    for record in raw:  # in order per partition
-        offsets[TopicPartition(record.topic, record.partition)] = record.offset + 1
-    mine = consumer.assignment()
+async def _commit(consumer: PatientConsumer, batch: Sequence[ConsumerRecord], name: str) -> None:
     try:
-        await consumer.commit({place: offset for place, offset in offsets.items() if place in mine})
+        if not await consumer.commit_batch(batch):
+            log.info("the batch comes again: its group was shared out anew", consumer=name)
     except KafkaError as error:  # moved to another member: it reads again and the inbox absorbs it
-        log.warning("offsets were not committed", consumer=name, error=repr(error))
+        log.warning("offsets were not committed", consumer=name, error=repr(error)[:300])
 
 
 def _record(raw: ConsumerRecord, prefix: str) -> Record:

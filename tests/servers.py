@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,7 +98,8 @@ def _take_lease() -> tuple[socket.socket, Servers] | None:
         lease = socket.create_connection((HOST, port), timeout=5)
     except (OSError, ValueError):
         return None
-    with lease.makefile("rb") as reader:
+    line = b""
+    with suppress(OSError), lease.makefile("rb") as reader:
         line = reader.readline()
     if not line:
         lease.close()

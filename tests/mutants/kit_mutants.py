@@ -111,6 +111,22 @@ _INBOX = (
         (f"{CRASH}[example.before_db_commit:exit@3]",),
     ),
     Mutant(
+        "a late batch sets back what another has committed",
+        "shared/subscribe.py",
+        """        if not self._assignment_of_batch.active or self._subscription.reassignment_in_progress:
+            return False
+""",
+        "",
+        (f"{KIT}/test_rebalances.py::test_a_late_commit_does_not_set_back_what_another_has_committed",),
+    ),
+    Mutant(
+        "a loop that failed once holds its partitions and never reads again",
+        "shared/consume.py",
+        "                await self._wait(delay_s)\n            except",
+        "                await self._stopping.wait()\n            except",
+        ("tests/unit/kit/test_settling.py",),
+    ),
+    Mutant(
         "the inbox is claimed in a transaction of its own",
         "shared/apply.py",
         "            fresh, other_body = await inbox.claim(connection, self.consumer, batch)\n",
