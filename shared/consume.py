@@ -57,6 +57,7 @@ class Loop(Generic[S]):
     keyed: bool = True
     commands: bool = False  # an unknown command is parked; an unknown event is skipped
     pace: Pace = field(default_factory=Pace)
+    lane: int = 0  # tells several members of one group in one process apart: one decides while one commits
     progress_at: float = field(default_factory=time.monotonic)
     waiting_since: float | None = None  # when records were first seen to wait; for the watchdog
     _limit: int = BATCH_MAX
@@ -67,6 +68,11 @@ class Loop(Generic[S]):
     @property
     def name(self) -> str:
         return self.applier.consumer
+
+    @property
+    def label(self) -> str:
+        """The loop's own name in this process: its consumer's, and which lane of it."""
+        return f"{self.name}.{self.lane}" if self.lane else self.name
 
     async def handle(self, records: Sequence[Record]) -> bool:
         """True once every record is applied, ignored or parked: their offsets may be committed.
@@ -80,7 +86,7 @@ class Loop(Generic[S]):
         except LoopStopped as stop:
             await self.halt(str(stop))
             return False
-        self.health.report(self.name, None)
+        self.health.report(self.label, None)
         await self.pace.after(len(records))
         return True
 
@@ -100,7 +106,7 @@ class Loop(Generic[S]):
                 return await work()
             except Exception as error:
                 log.exception("the loop itself failed", consumer=self.name)
-                self.health.report(self.name, f"a bug in the loop: {error!r:.300}")
+                self.health.report(self.label, f"a bug in the loop: {error!r:.300}")
             try:
                 await self._wait(delay_s)
             except Abandoned:
@@ -109,7 +115,7 @@ class Loop(Generic[S]):
 
     async def halt(self, why: str) -> None:
         """Stops consuming, says so, and stays until the process ends. Nothing is lost by it."""
-        self.health.report(self.name, f"stopped: {why}")
+        self.health.report(self.label, f"stopped: {why}")
         log.critical("the loop has stopped", consumer=self.name, why=why)
         await self._stopping.wait()
 
@@ -254,7 +260,7 @@ class Loop(Generic[S]):
                 cancelled += cancelled_statement(error)
                 if may_blame and (caused_by_message(error) or cancelled >= CANCELLED_MAX):
                     raise
-                self.health.report(self.name, f"waiting for its database: {error!r:.300}")
+                self.health.report(self.label, f"waiting for its database: {error!r:.300}")
                 log.warning("trying again", consumer=self.name, error=repr(error)[:300])
                 await self._wait(delay_s)
                 delay_s = min(BACKOFF_MAX_S, delay_s * 2)

@@ -137,12 +137,12 @@ class Subscriptions:
             max_records=BATCH_MAX,
             batch_timeout_ms=60_000,
             group_id=group,
-            group_instance_id=f"{group}.{self._instance}",
+            group_instance_id=f"{prefix}{loop.label}.{self._instance}",
             ack_policy=AckPolicy.MANUAL,
             parser=_parsed,
             decoder=_undecoded,
             no_reply=True,
-            title=loop.name,
+            title=loop.label,
             **consumer_options(),
         )
 
@@ -151,12 +151,12 @@ class Subscriptions:
 
             async def settle() -> None:
                 if await loop.handle([_record(r, prefix) for r in raw]):
-                    await _commit(subscriber.consumer, raw, loop.name)
+                    await _commit(subscriber.consumer, raw, loop.label)
 
             await loop.until_settled(settle)
 
         subscriber(consume)
-        self._subscribers[loop.name] = subscriber
+        self._subscribers[loop.label] = subscriber
 
     async def watch(self, health: Health) -> None:
         """Measures each group's lag; reports a loop that has work and makes no progress, later raises Stuck.
@@ -167,15 +167,15 @@ class Subscriptions:
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
             for loop in self._loops:
-                consumer = self._subscribers[loop.name].consumer
+                consumer = self._subscribers[loop.label].consumer
                 try:
                     waiting = await asyncio.wait_for(self._lag(loop, consumer), START_TIMEOUT_S)
                 except (KafkaError, TimeoutError, OSError) as error:
-                    health.report(f"kafka.{loop.name}", f"cannot ask Kafka: {error!r:.200}")
+                    health.report(f"kafka.{loop.label}", f"cannot ask Kafka: {error!r:.200}")
                     continue
-                health.report(f"kafka.{loop.name}", consumer.trouble if consumer else None)
+                health.report(f"kafka.{loop.label}", consumer.trouble if consumer else None)
                 if consumer and consumer.failures > FAILED_READS_MAX:
-                    raise Stuck(f"{loop.name}: {consumer.failures} reads in a row failed")
+                    raise Stuck(f"{loop.label}: {consumer.failures} reads in a row failed")
                 judge(loop, waiting, health)
 
     async def _lag(self, loop: Loop[Any], consumer: AIOKafkaConsumer | None) -> int:
@@ -188,9 +188,9 @@ class Subscriptions:
         for partition in partitions:
             committed = await consumer.committed(partition)
             if committed is not None and committed < begins[partition]:
-                self._tell_lost(loop.name, partition, committed, begins[partition])
+                self._tell_lost(loop.label, partition, committed, begins[partition])
             waiting += ends[partition] - max(committed or 0, begins[partition])
-        LAG.labels(loop.name).set(waiting)
+        LAG.labels(loop.label).set(waiting)
         return waiting
 
     def _tell_lost(self, name: str, partition: TopicPartition, committed: int, begins: int) -> None:
@@ -207,17 +207,17 @@ def judge(loop: Loop[Any], waiting: int, health: Health) -> None:
     A loop that says why it waits is not stuck.
     """
     now = time.monotonic()
-    if not waiting or loop.name in health.problems:
+    if not waiting or loop.label in health.problems:
         loop.waiting_since = None
     elif loop.waiting_since is None:
         loop.waiting_since = now
     late_s = now - max(loop.waiting_since or now, loop.progress_at)
     if late_s < STUCK_AFTER_S:
-        health.stuck.pop(loop.name, None)
+        health.stuck.pop(loop.label, None)
         return
-    health.stuck[loop.name] = f"{waiting} records wait and nothing moved for {late_s:.0f} s"
+    health.stuck[loop.label] = f"{waiting} records wait and nothing moved for {late_s:.0f} s"
     if late_s > REPLACED_AFTER_S:
-        raise Stuck(f"{loop.name}: {health.stuck[loop.name]}")
+        raise Stuck(f"{loop.label}: {health.stuck[loop.label]}")
 
 
 async def _commit(consumer: PatientConsumer, batch: Sequence[ConsumerRecord], name: str) -> None:

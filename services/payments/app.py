@@ -57,12 +57,17 @@ def build(settings: PaymentsSettings) -> Kit:
             unmatched=handlers.unmatched,
         )
 
-    def loop(topic: Topic, catalogue: Catalogue, *, keyed: bool, commands: bool) -> Loop[Payment]:
-        return Loop(topic, applier(topic), catalogue, kit.health, keyed=keyed, commands=commands)
+    def loop(
+        topic: Topic, catalogue: Catalogue, *, keyed: bool, commands: bool, lane: int = 0
+    ) -> Loop[Payment]:
+        return Loop(topic, applier(topic), catalogue, kit.health, keyed=keyed, commands=commands, lane=lane)
 
     kit.loops = [
         loop(PAYMENTS_COMMANDS, COMMAND_CATALOGUE, keyed=True, commands=True),
-        loop(PAYMENTS_WEBHOOKS, WEBHOOK_CATALOGUE, keyed=False, commands=False),
+        *(
+            loop(PAYMENTS_WEBHOOKS, WEBHOOK_CATALOGUE, keyed=False, commands=False, lane=lane)
+            for lane in range(settings.webhook_lanes)
+        ),
         loop(ORDERS_EVENTS, ORDER_CATALOGUE, keyed=True, commands=False),
     ]
     results = applier(PAYMENTS_COMMANDS)

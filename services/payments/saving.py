@@ -14,7 +14,7 @@ _STATE_COLUMNS = {
     "order_id": "text", "provider": "text", "provider_order_id": "text", "payment_id": "text",
     "raw_response": "jsonb", "status": "text", "previous_status": "text", "detail": "text",
     "version": "bigint", "updated_at": "timestamptz", "closed": "text", "closed_at": "timestamptz",
-    "paid_at": "timestamptz", "flags": "jsonb", "waiting": "jsonb",
+    "paid_at": "timestamptz", "flags": "jsonb", "waiting": "jsonb", "money_back": "boolean",
 }  # fmt: skip
 
 _CONTENT_COLUMNS = {
@@ -150,6 +150,7 @@ def _state_row(payment: Payment, before: Payment) -> tuple[object, ...]:
         standing.charge_id if standing else None, _json(standing) if standing else None, payment.status,
         before.status, payment.detail, payment.version, payment.updated_at, payment.closed,
         payment.closed_at, payment.paid_at, _json(payment.flags), _json(payment.waiting),
+        bool(payment.refunds or payment.disputes),
     )  # fmt: skip
 
 

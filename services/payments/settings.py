@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ProviderSettings, ServiceSettings
@@ -18,6 +18,7 @@ class PaymentsSettings(ServiceSettings):
     refund_max: dict[str, int] = {}  # minor units by currency: a larger surplus waits for a person
     late_success: Literal["reopen", "refund"] = "reopen"  # money that arrives after the order closed
     lapse_warning_s: float = 24 * 3600.0  # before an authorisation lapses, a person is told
+    webhook_lanes: int = Field(default=2, ge=1, le=6)  # batches at once: one decides while another commits
     checkpoint_every_s: float = 60.0  # how often the ledger says up to when it is complete
 
     def secrets(self) -> dict[str, SecretStr]:

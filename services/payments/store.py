@@ -49,7 +49,7 @@ _RESOLVE = text("""
 _LOCK = text("""
     SELECT id::text, order_id, amount, currency, status, detail, version, capture, revision, content,
            fingerprint, created_at, updated_at, closes_at, closed, closed_at, paid_at,
-           flags::text, waiting::text
+           flags::text, waiting::text, money_back
     FROM payments WHERE order_id = ANY(CAST(:keys AS text[])) ORDER BY order_id FOR NO KEY UPDATE""")
 
 _ATTEMPTS = text("""
@@ -115,9 +115,10 @@ class PaymentStore:
                 attempts.setdefault(row.order_id, []).append(_attempt(row))
             for row in await connection.execute(_CHARGES, wanted):
                 charges.setdefault(row.order_id, []).append(_charge(row))
-            for row in await connection.execute(_REFUNDS, wanted):
+        if back := [row.order_id for row in rows if row.money_back]:
+            for row in await connection.execute(_REFUNDS, {"keys": back}):
                 refunds.setdefault(row.order_id, []).append(_refund(row))
-            for row in await connection.execute(_DISPUTES, wanted):
+            for row in await connection.execute(_DISPUTES, {"keys": back}):
                 disputes.setdefault(row.order_id, []).append(_dispute(row))
         found = {
             r.order_id: replace(

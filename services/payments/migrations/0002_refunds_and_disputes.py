@@ -8,6 +8,9 @@ revision = "0002"
 down_revision = "0001"
 
 TABLES = """
+-- Whether refunds or disputes hang under it: most payments have none, and are loaded without a look there.
+ALTER TABLE payments ADD money_back boolean NOT NULL DEFAULT false;
+
 ALTER TABLE payment_attempts
     ADD why text NOT NULL DEFAULT '',
     ADD approved boolean NOT NULL DEFAULT false,
