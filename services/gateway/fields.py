@@ -12,9 +12,14 @@ from shared.money import AMOUNT_MAX, currencies
 # `$` alone would let a trailing line feed pass.
 END = r"$(?!\n)"
 ORDER_ID = re.compile(r"^[A-Za-z0-9_-]{1,40}" + END)
+REFUND_ID = re.compile(r"^[A-Za-z0-9_-]{1,100}" + END)
 
 OrderId = Annotated[
     str, Meta(pattern=ORDER_ID.pattern, description="The shop's own id of the order", examples=["order-1001"])
+]
+ChargeId = Annotated[
+    str,
+    Meta(pattern=r"^[A-Za-z0-9_-]{1,100}" + END, description="The provider's own id of a payment or capture"),
 ]
 Amount = Annotated[int, Meta(ge=1, le=AMOUNT_MAX, description="ISO 4217 minor units", examples=[49900])]
 Currency = Annotated[str, Meta(min_length=3, max_length=3, description="ISO 4217", examples=["INR"])]

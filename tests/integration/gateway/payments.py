@@ -42,7 +42,24 @@ def as_the_contract_says(envelope: Envelope) -> Answer:
         case "payments.confirm_checkout.v1":
             told = {"order_id": order_id, "status": "paid", "detail": "", "version": 4}
             return "ok", told, ""
+        case "payments.refund_payment.v1":
+            return "ok", _reserved(order_id, data.get("amount") or 49900), ""
+        case "payments.capture_payment.v1":
+            taken = {"order_id": order_id, "status": "processing", "detail": "authorized", "version": 3}
+            return "ok", {**taken, "amount": data.get("amount") or 49900}, ""
     raise AssertionError(envelope.type)
+
+
+def _reserved(order_id: str, amount: int) -> dict[str, Any]:
+    return {
+        "refund_id": "3f0e7f0e-6b1c-5b0e-9a51-0d7e4a4b1c11",
+        "order_id": order_id,
+        "charge_id": "pay_29QQoUBi66xm2f",
+        "status": "requested",
+        "amount": amount,
+        "currency": "INR",
+        "refundable": 49900 - amount,
+    }
 
 
 def _opened(order_id: str, provider: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def test_buyer_sees_status_money_and_history_and_nothing_else(system: System, ht
     assert isinstance(seen, dict)
     assert set(seen) == {
         "orderId", "status", "detail", "version", "amount", "currency", "amounts", "provider",
-        "canRetry", "failure", "closesAt", "paidAt", "updatedAt", "history",
+        "canRetry", "failure", "closesAt", "paidAt", "updatedAt", "refunds", "history",
     }  # fmt: skip
     assert [(h["version"], h["status"]) for h in seen["history"]] == [
         (1, "created"), (2, "pending_payment"), (3, "failed"), (4, "paid"),

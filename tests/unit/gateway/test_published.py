@@ -23,7 +23,7 @@ def test_every_code_that_a_route_may_refuse_with_is_published() -> None:
 
 
 def test_every_route_says_who_may_call_it() -> None:
-    known = {"buyer", "anyone", "orders:write", "payments:read"}
+    known = {"buyer", "anyone", "orders:write", "payments:read", "payments:refund", "payments:capture"}
     for route in ROUTES:
         assert set(route.opt["access"].split()) <= known
 
