@@ -70,7 +70,9 @@ def build(settings: GatewaySettings) -> Kit:
     parts = {
         "commands": Commands(intake, replies, settings.command_limit_s),
         "live": live,
-        "offer": Offer(providers, settings.shop.name, settings.public_base),
+        "offer": Offer(
+            providers, settings.providers, settings.shop.name, settings.public_base, settings.shop.return_url
+        ),
         "payments": payments,
         "shop": settings.shop,
         "tokens": tokens,
