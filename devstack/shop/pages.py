@@ -1,6 +1,7 @@
 """The shop's pages: shelf, basket, order. Forms work without JavaScript; only paying needs it."""
 
 from pathlib import Path
+from urllib.parse import urlencode
 
 import jinja2
 from aiohttp import web
@@ -156,12 +157,23 @@ async def order_page(request: web.Request) -> web.Response:
 
 @routes.get("/return")
 async def come_back(request: web.Request) -> web.Response:
-    """Where a provider's full-page checkout ends: on with the same order, by its number or by the visit."""
-    visitor = visitor_of(request)
-    order_id = request.query.get("orderId") or visitor.last_order_id
+    """Where a provider's own page ends: on with the same order, by its number or by the visit.
+
+    What the provider added tells the checkout what to ask the gateway about; it proves nothing, and goes
+    into the fragment, which no log keeps. Stripe's client secret is left behind.
+    """
+    visitor, query = visitor_of(request), request.query
+    order_id = query.get("orderId") or query.get("order") or visitor.last_order_id
     if order_id not in visitor.orders:
         return page(request, "missing.html", 404)
-    raise web.HTTPSeeOther(f"{CHECKOUT_PAGE}#order={order_id}")
+    told = {"order": order_id}
+    if "cancelled" in query:
+        told["cancelled"] = "1"
+    elif "payment_intent" in query:  # Stripe docs, confirmPayment, return_url
+        told["payment_intent"] = query["payment_intent"]
+    elif "PayerID" in query and "token" in query:  # PayPal docs, Orders v2, return_url
+        told["paypal_order_id"] = query["token"]
+    raise web.HTTPSeeOther(f"{CHECKOUT_PAGE}#{urlencode(told)}")
 
 
 async def missing(request: web.Request) -> web.Response:

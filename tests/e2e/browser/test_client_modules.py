@@ -127,6 +127,7 @@ def state(status: str | None, step: str = "idle", **more: Any) -> dict[str, Any]
     payment = {"orderId": "o", "version": 3, "canRetry": True, "status": status} | more.pop("payment", {})
     blank: dict[str, Any] = {
         "options": [],
+        "place": None,
         "hint": None,
         "waiting": None,
         "markBefore": "",
@@ -136,6 +137,7 @@ def state(status: str | None, step: str = "idle", **more: Any) -> dict[str, Any]
 
 
 DECLINED = {"kind": "declined", "reason": "card_declined"}
+INSTRUMENT = {"kind": "problem", "problem": {"code": "instrument-declined", "status": 409}}
 PROBLEM = {"kind": "problem", "problem": {"code": "attempt-in-flight", "status": 409}}
 
 
@@ -152,6 +154,19 @@ PROBLEM = {"kind": "problem", "problem": {"code": "attempt-in-flight", "status":
         (state("failed", payment={"canRetry": False, "detail": "expired"}), "closed", False, ""),
         (state("created", "opening"), "opening", False, ""),
         (state("failed", "open"), "open", False, ""),
+        (state("failed", "open", place="popup"), "open", False, ""),
+        (state("failed", "open", place="form"), "form", False, ""),
+        (state("processing", "open", place="form"), "form", False, ""),
+        (state("pending_payment", "open", place="page"), "leaving", False, ""),
+        (state("paid", "open", place="form"), "paid", False, ""),
+        (state("pending_payment", hint=INSTRUMENT), "pay", True, "choose another one there"),
+        (state("failed", payment={"failure": "expired_card"}), "pay", True, "has expired"),
+        (
+            state("failed", payment={"failure": "payment_intent_authentication_failure"}),
+            "pay",
+            True,
+            "confirm that it was you",
+        ),
         (state("pending_payment", "confirming"), "confirming", False, ""),
         (state("processing"), "processing", False, ""),
         # What the page knew before the buyer came back is no news; the same status, newer, is.
@@ -182,6 +197,29 @@ async def test_what_is_shown_follows_from_the_state(
     assert view["title"]
 
 
+@pytest.mark.parametrize(
+    ("status", "amounts", "text"),
+    [
+        ("paid", {"captured": 500}, "Thank you! Your receipt is on its way by e-mail."),
+        (
+            "paid",
+            {"refundPending": 20000},
+            "A refund of ₹200.00 is on its way. Banks take a few days to show it.",
+        ),
+        (
+            "partially_refunded",
+            {"refunded": 20000, "refundPending": 100},
+            "₹200.00 was sent back to you. A refund of ₹1.00 is on its way. Banks take a few days to show it.",
+        ),
+        ("refunded", {"refunded": 50000}, "₹500.00 was sent back to you. Banks take a few days to show it."),
+    ],
+)
+async def test_money_sent_back_is_named(page: Page, status: str, amounts: dict[str, int], text: str) -> None:
+    known = {"currency": "INR", "amounts": amounts}
+    view = await run(page, "view.js", "({ viewOf }, state) => viewOf(state)", state(status, payment=known))
+    assert (view["screen"], view["text"]) == (status, text)
+
+
 @pytest.mark.parametrize("step", ["loading", "idle", "opening", "open", "confirming", "following", "stopped"])
 @pytest.mark.parametrize("status", ["created", "pending_payment", "processing", "failed"])
 async def test_paid_is_never_the_pages_own_idea(page: Page, status: str, step: str) -> None:
@@ -200,7 +238,7 @@ async def test_the_token_leaves_the_address_and_stays_in_the_tab(page: Page, fil
         }""",
     )
     session, address, again = opened
-    assert session == again == {"orderId": "A-1", "token": "secret"}
+    assert session == again == {"orderId": "A-1", "token": "secret", "cancelled": False}
     assert address == f"{files}/basket?token=from-a-query#order=A-1"
 
 
@@ -213,4 +251,41 @@ async def test_a_return_address_names_the_order_but_no_token(page: Page) -> None
           return openSession();
         }""",
     )
-    assert session == {"orderId": "A-2", "token": None}
+    assert session == {"orderId": "A-2", "token": None, "cancelled": False}
+
+
+@pytest.mark.parametrize(
+    ("address", "proof", "cancelled", "left"),
+    [
+        ("#order=A-3&payment_intent=pi_1", {"payment_intent": "pi_1"}, False, "#order=A-3"),
+        (
+            "?orderId=A-3&payment_intent=pi_1&payment_intent_client_secret=s&redirect_status=failed",
+            {"payment_intent": "pi_1"},
+            False,
+            "?orderId=A-3#",
+        ),
+        ("#order=A-3&paypal_order_id=5O1", {"paypal_order_id": "5O1"}, False, "#order=A-3"),
+        ("?order=A-3&token=5O1&PayerID=Q", {"paypal_order_id": "5O1"}, False, "?order=A-3#"),
+        ("?order=A-3&token=5O1", None, False, "?order=A-3&token=5O1"),
+        ("?order=A-3&token=5O1&cancelled=1", None, True, "?order=A-3#"),
+        ("#order=A-3&cancelled=1", None, True, "#order=A-3"),
+        # A provider's word in the address of a buyer who gave up is nothing to ask about.
+        ("#order=A-3&cancelled=1&payment_intent=pi_1", None, True, "#order=A-3"),
+    ],
+)
+async def test_what_a_provider_added_is_remembered_and_leaves_the_address(
+    page: Page, files: str, address: str, proof: dict[str, str] | None, cancelled: bool, left: str
+) -> None:
+    found = await run(
+        page,
+        "session.js",
+        """({ openSession, rememberedProof, rememberProof }, address) => {
+          rememberProof("A-3", null);
+          history.replaceState(null, "", "/basket" + address);
+          return [openSession(), rememberedProof("A-3"), location.href];
+        }""",
+        address,
+    )
+    assert found == [
+        {"orderId": "A-3", "token": None, "cancelled": cancelled}, proof, f"{files}/basket{left}",
+    ]  # fmt: skip
