@@ -208,9 +208,8 @@ async def test_what_is_shown_follows_from_the_state(
         ),
         (
             "partially_refunded",
-            {"refunded": 20000, "refundPending": 100},
-            "₹200.00 was sent back to you. A refund of ₹1.00 is on its way. "
-            "Banks take a few days to show it.",
+            {"refunded": 900, "refundPending": 100},
+            "₹9.00 was sent back to you. A refund of ₹1.00 is on its way. Banks take a few days to show it.",
         ),
         ("refunded", {"refunded": 50000}, "₹500.00 was sent back to you. Banks take a few days to show it."),
     ],
