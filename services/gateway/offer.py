@@ -64,7 +64,7 @@ class Offer:
     ) -> dict[str, object]:
         """What the provider's browser SDK needs besides key, ids and amount.
 
-        An adapter that names a `returnUrl` gets the order's id added to it; an empty one is the shop's.
+        Where a provider needs a `returnUrl` and the settings name none, it is the shop's.
         """
         checkout = {
             "name": self._shop_name,
@@ -74,8 +74,8 @@ class Offer:
         if provider in POSTS_BACK:
             query = urlencode({"orderId": order_id})
             checkout["callbackUrl"] = f"{self._public_base}{RETURN_PATH}{provider}?{query}"
-        if "returnUrl" in checkout:
-            checkout["returnUrl"] = with_order(str(checkout["returnUrl"] or self._return_url), order_id)
+        if checkout.get("returnUrl") == "":
+            checkout["returnUrl"] = with_order(self._return_url, order_id)
         return checkout
 
     def check_proof(self, proof: Mapping[str, str]) -> tuple[str, str, str | None]:

@@ -62,15 +62,27 @@ def _reserved(order_id: str, amount: int) -> dict[str, Any]:
     }
 
 
+# (the provider's own id of the order, what its answer holds for the browser)
+_AT_PROVIDER: dict[str, tuple[str, dict[str, str]]] = {
+    "razorpay": ("order_9A33XWu170gUtm", {}),
+    "stripe": ("pi_3MtwBwLkdIwHu7ix28a3tqPa", {"client_secret": "pi_3MtwBwLkdIwHu7ix28a3tqPa_secret_YrKJU"}),
+    "paypal": (
+        "5O190127TN364715T",
+        {"approveUrl": "https://www.paypal.com/checkoutnow?token=5O190127TN364715T"},
+    ),
+}
+
+
 def _opened(order_id: str, provider: str) -> dict[str, Any]:
+    provider_order_id, opened = _AT_PROVIDER[provider]
     return {
         "order_id": order_id,
         "provider": provider,
-        "provider_order_id": "order_9A33XWu170gUtm",
+        "provider_order_id": provider_order_id,
         "amount": 49900,
         "currency": "INR",
         "prefill": {"name": "Asha Rao", "email": "asha@example.com"},
-        "opened": {},
+        "opened": opened,
     }
 
 

@@ -82,16 +82,33 @@ def test_server_waits_a_moment_for_an_order_and_then_gets_a_404(system: System, 
     assert read(http, order_id, "reader")["status"] == "created"
 
 
-@pytest.mark.parametrize(("currency", "offered"), [("INR", ["razorpay"]), ("CHF", ["razorpay"]), ("VUV", [])])
+@pytest.mark.parametrize(
+    ("currency", "capture", "offered"),
+    [
+        ("INR", "automatic", ["razorpay", "stripe"]),
+        ("CHF", "automatic", ["razorpay", "stripe", "paypal"]),
+        ("CHF", "manual", ["razorpay", "stripe"]),  # PayPal holds no money for a capture by hand
+        ("EUR", "automatic", ["paypal", "stripe", "razorpay"]),  # as the settings prefer for euros
+        ("VUV", "automatic", ["stripe"]),
+        ("KPW", "automatic", []),
+    ],
+)
 def test_options_are_the_providers_that_can_take_the_order(
-    system: System, http: httpx.Client, currency: str, offered: list[str]
+    system: System, http: httpx.Client, currency: str, capture: str, offered: list[str]
 ) -> None:
     order_id = new_order_id()
-    publish(system, order_id, created(order_id, currency=currency))
+    publish(system, order_id, created(order_id, currency=currency, capture=capture))
+    eventually(lambda: read(http, order_id)["version"] == 1)
     options = http.get(f"/api/payments/{order_id}/options", headers=token(order_id)).json()
     assert [o["provider"] for o in options] == offered
-    if offered:
-        assert options == [{"provider": "razorpay", "keyId": "rzp_test_1DP5mmOlF5G5ag", "currency": currency}]
+    keys = {
+        "razorpay": "rzp_test_1DP5mmOlF5G5ag",
+        "stripe": "pk_test_TYooMQauvdEDq54NiTphI7jx",
+        "paypal": "AZxExampleClient",
+    }
+    assert all(
+        o == {"provider": p, "keyId": keys[p], "currency": currency} for o in options for p in [o["provider"]]
+    )
 
 
 def test_options_of_an_order_that_is_on_its_way_are_to_be_asked_again(
