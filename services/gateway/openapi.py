@@ -17,8 +17,10 @@ from services.gateway.problems import TABLE, Problem
 from services.gateway.strict import StrictBody
 from services.gateway.views import Repeat, View
 from services.gateway.webhooks import PATH as WEBHOOK_PATH
+from shared.providers.registry import PROOFS
 
 JSON = "application/json"
+SIGNATURE_HEADERS = ("X-Razorpay-Signature", "Stripe-Signature", "PayPal-Transmission-Sig")
 EVENT_STREAM = "text/event-stream"
 REF = "#/components/schemas/{name}"
 
@@ -115,13 +117,13 @@ def _operation(route: HTTPRouteHandler, path: str) -> dict[str, Any]:
 
 
 def _webhook(name: str) -> dict[str, Any]:
-    parameters = [
-        {"name": "X-Razorpay-Signature", "in": "header", "required": False, "schema": {"type": "string"}}
+    parameters: list[dict[str, Any]] = [
+        {"name": header, "in": "header", "required": False, "schema": {"type": "string"}}
+        for header in SIGNATURE_HEADERS
     ]
     if name == "providerWebhook":
-        parameters += [
-            {"name": "provider", "in": "path", "required": True, "schema": {"const": "razorpay"}},
-        ]
+        providers = {"enum": sorted(PROOFS)}
+        parameters += [{"name": "provider", "in": "path", "required": True, "schema": providers}]
     accepted = {"type": "object", "properties": {"status": {"const": "accepted"}}, "required": ["status"]}
     return {
         "operationId": name,
