@@ -90,7 +90,7 @@ def test_server_waits_a_moment_for_an_order_and_then_gets_a_404(system: System, 
         ("CHF", "manual", ["razorpay", "stripe"]),  # PayPal holds no money for a capture by hand
         ("EUR", "automatic", ["paypal", "stripe", "razorpay"]),  # as the settings prefer for euros
         ("VUV", "automatic", ["stripe"]),
-        ("KPW", "automatic", []),
+        ("LYD", "automatic", []),
     ],
 )
 def test_options_are_the_providers_that_can_take_the_order(
