@@ -9,7 +9,7 @@ from services.gateway.idempotency import AskedByServer, read_key
 from services.gateway.orders import Body
 from services.gateway.reading import Payments
 from services.gateway.strict import strict
-from services.gateway.views import RefundDetails, RefundStatus, View, refund_status
+from services.gateway.views import RefundDetails, RefundState, RefundStatus, View, refund_status
 from shared.errors import NotFound
 from shared.messages.payments import RefundPayment
 
@@ -43,7 +43,7 @@ class Reserved(msgspec.Struct, frozen=True):
 
     refund_id: str
     charge_id: str
-    status: str
+    status: RefundState
     amount: int
     currency: str
     refundable: int

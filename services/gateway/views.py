@@ -9,6 +9,7 @@ import msgspec
 from shared.messages import payments
 from shared.messages.payments import PaymentSnapshot, Status
 
+RefundState = Literal["requested", "pending", "succeeded", "failed"]  # as payments has it
 RefundStatus = Literal["pending", "succeeded", "failed", "needs_attention"]
 
 
@@ -193,9 +194,7 @@ def _refund_for_buyer(refund: payments.RefundView) -> RefundView:
     )
 
 
-def refund_status(
-    state: Literal["requested", "pending", "succeeded", "failed"], *, needs_attention: bool
-) -> RefundStatus:
+def refund_status(state: RefundState, *, needs_attention: bool) -> RefundStatus:
     """What callers are told: whether the provider has heard of a refund yet is our own affair."""
     if needs_attention:
         return "needs_attention"

@@ -1,12 +1,15 @@
 """What is special about a Stripe signature's time and a PayPal signature's certificate."""
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.integration.gateway.others import (
     CERTIFICATE_PATH,
+    PAYPAL_NAME,
     STRIPE_SECRETS,
     certificate,
     paypal_event,
@@ -90,7 +93,7 @@ def test_another_secret_than_stripes_is_a_400(system: System, http: httpx.Client
     "changes", [{"account": "acct_OfAnother"}, {"livemode": True}, {"data": {"object": {"id": "x" * 5000}}}]
 )
 def test_stripe_event_of_another_account_or_mode_is_taken(
-    http: httpx.Client, changes: dict[str, object]
+    http: httpx.Client, changes: dict[str, Any]
 ) -> None:
     body = stripe_event(**changes)
     assert http.post(STRIPE, content=body, headers=stripe_headers(body)).status_code == 200
@@ -121,14 +124,11 @@ def test_certificate_elsewhere_is_a_400_and_is_not_fetched(
     assert (system.stored(), len(system.paypal.asked)) == (before, asked)
 
 
-FORGED = {
-    "another root": lambda: pem(
-        certificate("messageverificationcerts.paypal.com", "paypal", "Evil Root", "evil")
-    ),
+FORGED: dict[str, Callable[[], bytes]] = {
+    "another root": lambda: pem(certificate(PAYPAL_NAME, "paypal", "Evil Root", "evil")),
     "another name": lambda: pem(certificate("api.paypal.com.evil.test", "paypal", "Test Root", "root")),
-    "signed by itself": lambda: pem(
-        certificate("messageverificationcerts.paypal.com", "paypal", "Test Root", "paypal")
-    ),
+    "signed by itself": lambda: pem(certificate(PAYPAL_NAME, "paypal", "Test Root", "paypal")),
+    "expired": lambda: pem(certificate(PAYPAL_NAME, "paypal", "Test Root", "root", days=-1)),
     "no certificate": lambda: b"<html>502 Bad Gateway</html>",
     "empty": lambda: b"",
     "huge": lambda: b"-----BEGIN CERTIFICATE-----\n" * 400_000,

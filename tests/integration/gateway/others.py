@@ -22,6 +22,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 STRIPE_SECRETS = ("whsec_new_8f7e6d5c4b3a", "whsec_old_1a2b3c4d5e6f")
 STRIPE_ACCOUNT = "acct_1032D82eZvKYlo2C"
@@ -78,18 +79,18 @@ def rsa_key(_name: str) -> rsa.RSAPrivateKey:
 
 
 def certificate(
-    name: str, key: str, issuer: str, signer: str, *, authority: bool = False
+    name: str, key: str, issuer: str, signer: str, *, authority: bool = False, days: int = 30
 ) -> x509.Certificate:
     now = datetime.now(UTC)
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
         .public_key(rsa_key(key).public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=30))
+        .not_valid_before(now - timedelta(days=60))
+        .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(rsa_key(key).public_key()), critical=False)
         .add_extension(
@@ -100,9 +101,7 @@ def certificate(
         made = made.add_extension(_usage(signs_certificates=True), critical=True)
     else:
         made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        made = made.add_extension(
-            x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
-        )
+        made = made.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         made = made.add_extension(_usage(signs_certificates=False), critical=True)
     return made.sign(rsa_key(signer), hashes.SHA256())
 
