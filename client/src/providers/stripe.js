@@ -26,7 +26,7 @@ export async function openStripe(order, { form: place, accent }) {
   const elements = stripe.elements({
     clientSecret: order.checkout.clientSecret,
     appearance: appearance(accent),
-    locale: document.documentElement.lang || "auto",
+    locale: "auto",
   });
   const proof = { payment_intent: order.providerOrderId };
   const { outcome, end } = pendingOutcome();
