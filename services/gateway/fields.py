@@ -12,6 +12,8 @@ from shared.money import AMOUNT_MAX, currencies
 # `$` alone would let a trailing line feed pass.
 END = r"$(?!\n)"
 ORDER_ID = re.compile(r"^[A-Za-z0-9_-]{1,40}" + END)
+# Words that stand in an order's place in an address: an order with such an id could not be asked about.
+RESERVED_IDS = frozenset({"capture", "create-order", "refund", "refunds", "return", "verify", "webhook"})
 REFUND_ID = re.compile(r"^[A-Za-z0-9_-]{1,100}" + END)
 
 OrderId = Annotated[
@@ -36,6 +38,11 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?=[A-Za-z]){_LABEL}")
 _JOINERS = "\u200c\u200d"  # spelling in Indic and Persian words, and inside emoji
+
+
+def check_new_id(order_id: str) -> None:
+    if order_id in RESERVED_IDS:
+        raise Rejected("wrong-value", "$.orderId: this word is a part of our addresses")
 
 
 def check_currency(value: str) -> None:

@@ -19,6 +19,7 @@ from services.gateway.fields import (
     Text,
     check_currency,
     check_email,
+    check_new_id,
     check_text,
 )
 from services.gateway.offer import Capture, Offer
@@ -154,6 +155,7 @@ async def cancel_order(
 
 def checked(order: OrderInput) -> OrderPlaced:
     """The order as a message, or Rejected with the first thing that is not allowed."""
+    check_new_id(order.order_id)
     check_currency(order.currency)
     check_text(order.customer.name, "$.customer.name")
     check_email(order.customer.email, "$.customer.email")

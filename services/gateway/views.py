@@ -149,11 +149,16 @@ _NOT_FOR_BUYERS = frozenset(
 
 
 def for_buyer(snapshot: PaymentSnapshot, history: Sequence[HistoryEntry]) -> PaymentView:
-    """Without charges, flags, disputes and our own ids."""
+    """Without charges, flags, disputes and our own ids; disputed money is not told from the rest."""
     refunds = tuple(_refund_for_buyer(r) for r in snapshot.refunds)
     view = msgspec.convert(_without_refunds(snapshot), PaymentView, from_attributes=True)
     told = tuple(entry for entry in history if entry.event not in _NOT_FOR_BUYERS)
-    return msgspec.structs.replace(view, refunds=refunds, history=told)
+    return msgspec.structs.replace(view, amounts=_amounts_for_buyer(view), refunds=refunds, history=told)
+
+
+def _amounts_for_buyer(view: PaymentView) -> AmountsView:
+    amounts = view.amounts
+    return msgspec.structs.replace(amounts, disputed=0, lost=0, net=amounts.captured - amounts.refunded)
 
 
 def for_server(snapshot: PaymentSnapshot, history: Sequence[HistoryEntry] = ()) -> PaymentDetails:

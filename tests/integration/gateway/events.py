@@ -123,5 +123,12 @@ def disputed(order_id: str, version: int) -> DisputeOpened:
         currency="INR",
         respond_by=BEGAN + timedelta(days=7),
     )
-    payment = snapshot(order_id, version, status="paid", disputes=(dispute,), can_retry=False)
+    payment = snapshot(
+        order_id,
+        version,
+        status="paid",
+        disputes=(dispute,),
+        can_retry=False,
+        amounts=Amounts(captured=49900, disputed=49900),
+    )
     return DisputeOpened(payment=payment, dispute=dispute)

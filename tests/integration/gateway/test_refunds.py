@@ -184,7 +184,10 @@ def test_disputes_are_for_servers_only(system: System, http: httpx.Client) -> No
         return answer
 
     eventually(lambda: seen(token(order_id))["version"] == 5)
-    assert "disput" not in json.dumps(seen(token(order_id)) | {"amounts": {}}).lower()
+    buyers = seen(token(order_id))
+    assert "disput" not in json.dumps(buyers | {"amounts": {}}).lower()
+    assert (buyers["amounts"]["disputed"], buyers["amounts"]["net"]) == (0, 49900)
+    assert seen(server("reader"))["amounts"]["disputed"] == 49900
     (dispute,) = seen(server("reader"))["disputes"]
     assert (dispute["kind"], dispute["state"], dispute["money"]) == ("chargeback", "open", "withdrawn")
     assert datetime.fromisoformat(dispute["respondBy"]) > BEGAN
