@@ -105,6 +105,16 @@ async def test_verify_tells_only_what_it_knows(page: Page) -> None:
     assert (stands["status"], stands["amount"], stands["currency"]) == ("paid", 54_000, "INR")
 
 
+async def test_verify_does_not_tell_whether_it_may_be_tried_again(page: Page) -> None:
+    """While money may be moving nobody may try again; the decline that ends it does not close the order."""
+    both = [
+        {"orderId": "o", "status": "processing", "version": 2, "amount": 54_000, "canRetry": False},
+        {"orderId": "o", "status": "failed", "detail": "declined", "version": 3},
+    ]
+    script = "({ later, closedForGood }, [a, b]) => closedForGood(later(a, b))"
+    assert await run(page, "payment.js", script, both) is False
+
+
 @pytest.mark.parametrize(
     ("amount", "currency", "text"),
     [

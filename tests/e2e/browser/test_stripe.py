@@ -38,6 +38,7 @@ async def test_a_card_pays_inside_the_page(buyer: Buyer, site: Site) -> None:
 
 async def test_a_declined_card_leaves_the_fields_open_for_another(buyer: Buyer, site: Site) -> None:
     order_id = await buyer.order()
+    buyer.foresee("402")  # a browser reports Stripe's own answer to a declined card
     await buyer.open_fields()
     await buyer.pay_by_card(DECLINED)
     await expect(buyer.complaint).to_contain_text("did not approve this card")
