@@ -107,6 +107,7 @@ function showFields(place, { amount, currency }) {
   const leave = Object.assign(part("button", "quiet"), { type: "button", id: "leave", textContent: wording.otherWay });
   pay.textContent = `Pay ${formatMoney(amount, currency)}`;
   complaint.setAttribute("role", "alert");
+  form.setAttribute("aria-labelledby", "title");
   form.append(mount, complaint, pay, leave);
   place.replaceChildren(form);
   return {

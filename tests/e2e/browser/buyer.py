@@ -213,7 +213,8 @@ class Buyer:
         step = self.page.frame_locator("iframe.sim-stripe-3ds-frame")
         await step.locator(f"#sim-stripe-3ds-{answer}").click()
 
-    async def at_paypal(self, choice: str) -> None:
-        """Chooses PayPal, and there `approve`, `decline` or `cancel`."""
+    async def at_paypal(self, *choices: str) -> None:
+        """Chooses PayPal, and presses there: `approve`, `cancel`, `declined` before `approve`."""
         await self.chooses("paypal")
-        await self.page.locator(f"#sim-paypal-{choice}").click()
+        for choice in choices:
+            await self.page.locator(f"#sim-paypal-{choice}").click()

@@ -1,50 +1,14 @@
 """The client's pure parts, run by the browser that they are written for. Only the shop's files are needed."""
 
-import sys
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page
+from playwright.async_api import Page
 
-from devstack.ports import answers, free_ports
-from devstack.process import Process, wait_until
+from tests.e2e.browser.modules import files, page, run
 
+__all__ = ["files", "page"]
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
-
-ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The shop, which serves the client; no gateway is behind it."""
-    port, nowhere = free_ports(2)
-    command = [sys.executable, "-m", "devstack.shop", "--port", str(port), "--api-key", "unused"]
-    command += ["--gateway", f"http://127.0.0.1:{nowhere}"]
-    shop = Process("shop", command, tmp_path_factory.mktemp("shop") / "shop.log", cwd=ROOT)
-    shop.start()
-    wait_until(lambda: answers(port), what="the shop", timeout_s=20, process=shop)
-    yield f"http://127.0.0.1:{port}"
-    shop.stop(5)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def page(browser: Browser, files: str) -> AsyncIterator[Page]:
-    """One for all: the functions under test keep nothing."""
-    context = await browser.new_context(locale="en-IN")
-    opened = await context.new_page()
-    await opened.goto(f"{files}/basket")
-    yield opened
-    await context.close()
-
-
-async def run(page: Page, module: str, script: str, argument: object = None) -> Any:
-    """Calls a function of (module, argument) in the page."""
-    return await page.evaluate(
-        f"async (given) => ({script})(await import('/paystream/{module}'), given)", argument
-    )
 
 
 READ = """async ({ readEvents }, chunks) => {
@@ -236,66 +200,3 @@ async def test_paid_is_never_the_pages_own_idea(page: Page, status: str, step: s
     view = await run(page, "view.js", "({ viewOf }, state) => viewOf(state)", state(status, step))
     assert view["screen"] not in ("paid", "partially_refunded", "refunded")
     assert view["tone"] != "good"
-
-
-async def test_the_token_leaves_the_address_and_stays_in_the_tab(page: Page, files: str) -> None:
-    opened = await run(
-        page,
-        "session.js",
-        """({ openSession }) => {
-          history.replaceState(null, "", "/basket?token=from-a-query#order=A-1&token=secret");
-          return [openSession(), location.href, openSession()];
-        }""",
-    )
-    session, address, again = opened
-    assert session == again == {"orderId": "A-1", "token": "secret", "cancelled": False}
-    assert address == f"{files}/basket?token=from-a-query#order=A-1"
-
-
-async def test_a_return_address_names_the_order_but_no_token(page: Page) -> None:
-    session = await run(
-        page,
-        "session.js",
-        """({ openSession }) => {
-          history.replaceState(null, "", "/basket?orderId=A-2&token=from-a-query");
-          return openSession();
-        }""",
-    )
-    assert session == {"orderId": "A-2", "token": None, "cancelled": False}
-
-
-@pytest.mark.parametrize(
-    ("address", "proof", "cancelled", "left"),
-    [
-        ("#order=A-3&payment_intent=pi_1", {"payment_intent": "pi_1"}, False, "#order=A-3"),
-        (
-            "?orderId=A-3&payment_intent=pi_1&payment_intent_client_secret=s&redirect_status=failed",
-            {"payment_intent": "pi_1"},
-            False,
-            "?orderId=A-3#",
-        ),
-        ("#order=A-3&paypal_order_id=5O1", {"paypal_order_id": "5O1"}, False, "#order=A-3"),
-        ("?order=A-3&token=5O1&PayerID=Q", {"paypal_order_id": "5O1"}, False, "?order=A-3#"),
-        ("?order=A-3&token=5O1", None, False, "?order=A-3&token=5O1"),
-        ("?order=A-3&token=5O1&cancelled=1", None, True, "?order=A-3#"),
-        ("#order=A-3&cancelled=1", None, True, "#order=A-3"),
-        # A provider's word in the address of a buyer who gave up is nothing to ask about.
-        ("#order=A-3&cancelled=1&payment_intent=pi_1", None, True, "#order=A-3"),
-    ],
-)
-async def test_what_a_provider_added_is_remembered_and_leaves_the_address(
-    page: Page, files: str, address: str, proof: dict[str, str] | None, cancelled: bool, left: str
-) -> None:
-    found = await run(
-        page,
-        "session.js",
-        """({ openSession, rememberedProof, rememberProof }, address) => {
-          rememberProof("A-3", null);
-          history.replaceState(null, "", "/basket" + address);
-          return [openSession(), rememberedProof("A-3"), location.href];
-        }""",
-        address,
-    )
-    assert found == [
-        {"orderId": "A-3", "token": None, "cancelled": cancelled}, proof, f"{files}/basket{left}",
-    ]  # fmt: skip

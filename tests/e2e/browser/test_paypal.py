@@ -41,13 +41,23 @@ async def test_giving_up_there_leads_back_to_the_choice(buyer: Buyer, site: Site
 @pytest.mark.usefixtures("late_webhooks")
 async def test_a_declined_instrument_is_chosen_anew(buyer: Buyer, site: Site) -> None:
     order_id = await buyer.order(currency="EUR")
-    await buyer.at_paypal("decline")
     buyer.foresee("409")
+    await buyer.at_paypal("declined", "approve")
     await expect(buyer.notice).to_contain_text("choose another one there")
     assert "paid" not in await buyer.screens()
     await buyer.at_paypal("approve")
     await buyer.sees("paid")
     assert (await site.payment(order_id))["amounts"]["captured"] == 20_50
+
+
+async def test_an_e_cheque_is_processing_until_it_clears(buyer: Buyer, site: Site) -> None:
+    order_id = await buyer.order(currency="EUR")
+    await buyer.at_paypal("pending", "approve")
+    await buyer.sees("processing")
+    await expect(buyer.pay_button).to_be_hidden()
+    (capture,) = [c for c in (await site.ledger())["paypal"]["captures"] if order_id in str(c)]
+    await site.post(f"/_sim/paypal/captures/{capture['id']}/complete")
+    await buyer.sees("paid")
 
 
 async def test_the_browsers_back_button_comes_back_to_the_choice(buyer: Buyer) -> None:

@@ -15,6 +15,7 @@ from devstack.database_server import DatabaseServer
 from devstack.kafka import Kafka
 from devstack.ports import free_ports
 from devstack.postgres import Postgres
+from shared.messages.payments import PaymentEvent
 from shared.settings import KafkaSettings
 from tests.integration.gateway.background import Background
 from tests.integration.gateway.others import STRIPE_SETTINGS, PayPal, paypal_in
@@ -58,6 +59,11 @@ class System:
             port, ops_port, first.bootstrap, first.topic_prefix, first.database_url, first.owner_url,
             instance, overrides, log,
         )  # fmt: skip
+
+    def publish(self, order_id: str, *messages: PaymentEvent) -> None:
+        """Events of one order, as payments sends them."""
+        for message in messages:
+            self.payments.publish(message, order_id, message.payment.version)
 
     def stored(self) -> tuple[int, int]:
         """(messages produced by the gateway, rows that HTTP could have caused). Counters are not rows."""
