@@ -71,9 +71,22 @@ def test_bad_proof_produces_nothing(
 
 
 BAD_IDS: list[Any] = [
-    "", "a" * 201, "../pi_1", "pi_1?expand[]=x", "pi_1\u0000", "pi_1\n", "pi 1", "\u202epi_1", "ｐｉ_1", "pi_1'--",
-    1, True, None, ["pi_1"], {"id": "pi_1"},
-]  # fmt: skip
+    "",
+    "a" * 201,
+    "../pi_1",
+    "pi_1?expand[]=x",
+    "pi_1\u0000",
+    "pi_1\n",
+    "pi 1",
+    "\u202epi_1",
+    "ｐｉ_1",
+    "pi_1'--",
+    1,
+    True,
+    None,
+    ["pi_1"],
+    {"id": "pi_1"},
+]
 
 
 @pytest.mark.parametrize("value", BAD_IDS)

