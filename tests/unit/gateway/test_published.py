@@ -11,6 +11,7 @@ from services.gateway.problems import TABLE, problem
 from services.gateway.webhooks import PATH as WEBHOOKS
 from shared import http_server
 from shared.errors import PaystreamError, Unavailable
+from shared.providers.registry import PROOFS
 from tests.unit.gateway.pages import PAGE, rendered
 
 
@@ -34,6 +35,11 @@ def test_no_order_has_the_name_of_another_address() -> None:
     paths = [path.split("/") for route in ROUTES for path in route.paths] + [WEBHOOKS.split("/")]
     words = {parts[3] for parts in paths if parts[:3] == ["", "api", "payments"] and len(parts) > 3}
     assert {word for word in words if not word.startswith("{")} == RESERVED_IDS
+
+
+def test_no_field_is_part_of_two_providers_proofs() -> None:
+    fields = [name for proof in PROOFS.values() for name in proof]
+    assert len(fields) == len(set(fields))
 
 
 def test_document_is_whole() -> None:
