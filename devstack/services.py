@@ -6,8 +6,6 @@ data folder.
 
 import json
 import os
-import secrets
-import string
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from pathlib import Path
 
 from devstack.database_server import DatabaseServer
 from devstack.ports import HOST, SERVICES, Ports
+from devstack.provider_accounts import Accounts, new_keys
 from devstack.secret_file import kept_secrets, random_secret
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,22 +24,14 @@ API_SCOPES = ["orders:write", "payments:read", "payments:refund", "payments:capt
 
 # Of our own environment a service sees only this much: all else would be a hidden setting.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT")
-_RAZORPAY_ID = string.ascii_letters + string.digits
-
-
-def _razorpay_id(prefix: str) -> str:
-    return prefix + "".join(secrets.choice(_RAZORPAY_ID) for _ in range(14))
 
 
 def stack_secrets(data_dir: Path) -> dict[str, str]:
     """Name → value of every key that the parts of this stack share."""
     return kept_secrets(
         data_dir / "secrets.json",
-        {
-            "razorpay_key_id": _razorpay_id("rzp_test_"),
-            "razorpay_key_secret": random_secret(),
-            "razorpay_webhook_secret": random_secret(),
-            "razorpay_account": _razorpay_id("acc_"),
+        new_keys()
+        | {
             "checkout_signing_key": random_secret() + random_secret(),
             "document_signing_key": random_secret() + random_secret(),
             "shop_api_key": random_secret(),
@@ -78,6 +69,21 @@ class Wiring:
     def mailbox_url(self) -> str:
         return f"http://{HOST}:{self.ports.mailbox}"
 
+    @property
+    def simulator_folder(self) -> Path:
+        return self.data_dir / "simulator"
+
+    @property
+    def accounts(self) -> Accounts:
+        """The merchant's accounts at the simulated providers."""
+        return Accounts(
+            self.secrets,
+            self.simulator_url,
+            self.gateway_url,
+            f"{self.shop_url}/return",
+            self.simulator_folder,
+        )
+
     def service_command(self, service: str) -> list[str]:
         return [sys.executable, "-m", f"services.{service}"]
 
@@ -89,11 +95,11 @@ class Wiring:
 
     def simulator_command(self) -> list[str]:
         """Writes the configuration file that it names."""
-        folder = self.data_dir / "simulator"
+        folder = self.simulator_folder
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "config.json"
         config.touch(mode=0o600)
-        config.write_text(json.dumps({"razorpay": self._razorpay_account()}, indent=2))
+        config.write_text(json.dumps(self.accounts.simulator_config(), indent=2))
         command = [sys.executable, "-m", "devstack.simulator", "--host", HOST]
         command += ["--port", str(self.ports.simulator), "--data-dir", str(folder)]
         command += ["--time-scale", str(self.time_scale), "--seed", str(self.seed)]
@@ -110,15 +116,6 @@ class Wiring:
 
     def shop_env(self) -> dict[str, str]:
         return inherited_env() | {"SHOP_API_KEY": self.secrets["shop_api_key"]}
-
-    def _razorpay_account(self) -> dict[str, str]:
-        return {
-            "key_id": self.secrets["razorpay_key_id"],
-            "key_secret": self.secrets["razorpay_key_secret"],
-            "webhook_secret": self.secrets["razorpay_webhook_secret"],
-            "account_id": self.secrets["razorpay_account"],
-            "webhook_url": f"{self.gateway_url}/api/payments/webhook/razorpay",
-        }
 
 
 def inherited_env() -> dict[str, str]:
@@ -144,22 +141,13 @@ def _common(wiring: Wiring, service: str, instance: int) -> dict[str, str]:
     return settings if port is None else settings | {"HTTP__HOST": HOST, "HTTP__PORT": str(port)}
 
 
-def _razorpay(wiring: Wiring) -> dict[str, str]:
-    known = wiring.secrets
-    prefix = "PROVIDERS__RAZORPAY__"
-    return {
-        f"{prefix}KEY_ID": known["razorpay_key_id"],
-        f"{prefix}KEY_SECRET": known["razorpay_key_secret"],
-        f"{prefix}WEBHOOK_SECRETS": json.dumps([known["razorpay_webhook_secret"]]),
-        f"{prefix}ACCOUNT": known["razorpay_account"],
-        f"{prefix}BASE_URL": wiring.simulator_url,
-        f"{prefix}CHECKOUT_SCRIPT": f"{wiring.simulator_url}/v1/checkout.js",
-    }
+def _providers(wiring: Wiring) -> dict[str, str]:
+    return wiring.accounts.service_settings()
 
 
 def _gateway(wiring: Wiring) -> dict[str, str]:
     key = {"name": "shop", "key": wiring.secrets["shop_api_key"], "scopes": API_SCOPES}
-    return _razorpay(wiring) | {
+    return _providers(wiring) | {
         "CHECKOUT__SIGNING_KEY": wiring.secrets["checkout_signing_key"],
         "API_KEYS": json.dumps([key]),
         "CORS_ORIGINS": json.dumps([wiring.shop_url]),
@@ -185,12 +173,12 @@ def _notifier(wiring: Wiring) -> dict[str, str]:
 
 def _reconciler(wiring: Wiring) -> dict[str, str]:
     key = {"name": "shop", "key": wiring.secrets["shop_api_key"], "scopes": ["payments:read"]}
-    return _razorpay(wiring) | {"API_KEYS": json.dumps([key])}
+    return _providers(wiring) | {"API_KEYS": json.dumps([key])}
 
 
 _OWN: dict[str, Callable[[Wiring], dict[str, str]]] = {
     "gateway": _gateway,
-    "payments": _razorpay,
+    "payments": _providers,
     "notifier": _notifier,
     "reconciler": _reconciler,
 }

@@ -87,6 +87,23 @@ class ProviderSettings(Section):
     order: tuple[str, ...] = ("razorpay", "stripe", "paypal")  # which one is preferred
     order_by_currency: dict[str, tuple[str, ...]] = {}  # the same for one currency
 
+    def secrets(self) -> dict[str, SecretStr]:
+        """The secrets of the configured providers, by setting name."""
+        found: dict[str, SecretStr] = {}
+        if self.razorpay:
+            found["PROVIDERS__RAZORPAY__KEY_SECRET"] = self.razorpay.key_secret
+            found |= _numbered("PROVIDERS__RAZORPAY__WEBHOOK_SECRETS", self.razorpay.webhook_secrets)
+        if self.stripe:
+            found["PROVIDERS__STRIPE__SECRET_KEY"] = self.stripe.secret_key
+            found |= _numbered("PROVIDERS__STRIPE__WEBHOOK_SECRETS", self.stripe.webhook_secrets)
+        if self.paypal:
+            found["PROVIDERS__PAYPAL__CLIENT_SECRET"] = self.paypal.client_secret
+        return found
+
+
+def _numbered(name: str, secrets: tuple[SecretStr, ...]) -> dict[str, SecretStr]:
+    return {f"{name}[{n}]": secret for n, secret in enumerate(secrets)}
+
 
 class ServiceSettings(BaseSettings):
     """The base of each service's settings; a subclass gives `env_prefix`."""

@@ -12,7 +12,9 @@ import { Gateway } from "./gateway.js";
 import { follow } from "./live.js";
 import { closedForGood, later, mark, moneyTaken } from "./payment.js";
 import { Problem } from "./problem.js";
+import { openPaypal } from "./providers/paypal.js";
 import { openRazorpay } from "./providers/razorpay.js";
+import { openStripe } from "./providers/stripe.js";
 import { rememberProof, rememberToken, rememberedProof, rememberedToken } from "./session.js";
 
 export { openSession } from "./session.js";
@@ -28,6 +30,7 @@ export { Problem };
  * @property {"loading"|"idle"|"opening"|"open"|"confirming"|"following"|"stopped"} step  what this page does
  * @property {Payment | null} payment    what the gateway last said: the truth
  * @property {import("./gateway.js").ProviderOption[]} options
+ * @property {"popup"|"form"|"page"|null} place  where the provider asks, while the step is *open*
  * @property {Hint | null} hint          what the page learned by itself: only ever a remark
  * @property {import("./gateway.js").Wait | null} waiting  a call that repeats itself
  * @property {string} markBefore         the order's `mark` when the buyer set out, or came back
@@ -43,10 +46,18 @@ export { Problem };
  * @property {boolean} [redirect]      leave the page instead of opening a popup; by default only in the
  *                                     browsers inside other apps, where popups to banks are blocked
  * @property {string} [accent]         colour for the provider's window
+ * @property {HTMLElement} [form]      the place for a provider's own fields; without one, those that need
+ *                                     it (Stripe) are not offered
+ * @property {boolean} [cancelled]     the buyer comes back from a provider's page where they gave up
  */
 
-/** @type {Record<string, typeof openRazorpay>} */
-const PROVIDERS = { razorpay: openRazorpay };
+/** @typedef {import("./providers/window.js").PaymentWindow} PaymentWindow */
+/**
+ * @type {Record<string, (order: import("./gateway.js").ProviderOrder,
+ *                        look: import("./providers/window.js").Look) => Promise<PaymentWindow>>}
+ */
+const PROVIDERS = { razorpay: openRazorpay, stripe: openStripe, paypal: openPaypal };
+const IN_A_FORM = ["stripe"];
 /** A window that just took the payment shows its own success for about a second. */
 const WINDOW_GRACE_MS = 3_000;
 const IN_APP_BROWSER = /FBAN|FBAV|Instagram|Line\/|; wv\)/;
@@ -56,12 +67,13 @@ export class Checkout {
   #gateway;
   /** @type {CheckoutState} */
   #state = {
-    step: "loading", payment: null, options: [], hint: null, waiting: null, markBefore: "", connection: "asking",
+    step: "loading", payment: null, options: [], place: null, hint: null, waiting: null, markBefore: "",
+    connection: "asking",
   };
   /** @type {Set<(state: CheckoutState) => void>} */
   #listeners = new Set();
   #stop = new AbortController();
-  /** @type {import("./providers/razorpay.js").PaymentWindow | null} */
+  /** @type {PaymentWindow | null} */
   #window = null;
 
   /** @param {CheckoutConfig} config */
@@ -92,6 +104,8 @@ export class Checkout {
   /** Loads the order, follows it live, and finishes what a reload interrupted. May be called again. */
   async start() {
     this.stop();
+    this.#window?.close();
+    this.#window = null;
     this.#stop = new AbortController();
     this.#set({ step: "loading", hint: null });
     await this.#guarded(async () => {
@@ -99,9 +113,11 @@ export class Checkout {
       this.#hear(payment);
       void this.#follow();
       const proof = rememberedProof(this.#config.orderId);
-      if (proof && !moneyTaken(payment)) return this.#confirm(proof);
-      if (!moneyTaken(payment) && !closedForGood(payment)) await this.#loadOptions();
-      this.#set({ step: "idle" });
+      if (proof && !moneyTaken(payment)) await this.#confirm(proof);
+      if (!moneyTaken(this.#state.payment) && !closedForGood(this.#state.payment)) await this.#loadOptions();
+      if (this.#state.step !== "loading") return;
+      this.#set({ step: "idle", hint: this.#config.cancelled ? { kind: "dismissed" } : null });
+      this.#config.cancelled = false;
     });
   }
 
@@ -112,17 +128,21 @@ export class Checkout {
    */
   async pay(provider) {
     if (this.#state.step !== "idle" && this.#state.step !== "following") return;
+    const { signal } = this.#stop;
     this.#set({ step: "opening", hint: null, markBefore: mark(this.#state.payment) });
     await this.#guarded(async () => {
       const order = await this.#gateway.createOrder(provider, this.#patience());
       const open = PROVIDERS[order.provider];
       if (!open) throw new Problem({ code: "provider-unknown-here" });
-      this.#window = await open(order, { redirect: this.#config.redirect ?? false, accent: this.#config.accent });
-      this.#set({ step: "open" });
-      const outcome = await this.#window.outcome;
+      const { redirect = false, accent, form } = this.#config;
+      const opened = await open(order, { redirect, accent, form });
+      this.#window = opened;
+      this.#set({ step: "open", place: opened.place });
+      const outcome = await opened.outcome;
+      if (signal.aborted) return;
       this.#window = null;
       if (outcome.kind === "returned") return this.#confirm(outcome.proof);
-      this.#set({ step: "idle", hint: outcome.declined ? { kind: "declined", ...outcome.declined } : { kind: "dismissed" } });
+      this.#set({ step: "idle", hint: hintOf(outcome.declined, opened.place) });
     });
   }
 
@@ -135,7 +155,8 @@ export class Checkout {
   async #loadOptions() {
     try {
       const options = await this.#gateway.options(this.#patience());
-      this.#set({ options: options.filter((option) => option.provider in PROVIDERS) });
+      const { form } = this.#config;
+      this.#set({ options: options.filter(({ provider }) => provider in PROVIDERS && (form || !IN_A_FORM.includes(provider))) });
     } catch (error) {
       if (!(error instanceof Problem) || error.status !== 404) throw error;
     }
@@ -155,7 +176,8 @@ export class Checkout {
     } catch (error) {
       if (!(error instanceof Problem) || error.passes || error.status === 401) throw error;
       rememberProof(orderId, null);
-      this.#set({ step: "idle", hint: { kind: "problem", problem: new Problem({ code: "verify-refused" }) } });
+      const problem = error.code === "instrument-declined" ? error : new Problem({ code: "verify-refused" });
+      this.#set({ step: "idle", hint: { kind: "problem", problem } });
     }
   }
 
@@ -240,4 +262,14 @@ export class Checkout {
     this.#state = { ...this.#state, ...change };
     for (const listener of this.#listeners) listener(this.#state);
   }
+}
+
+/**
+ * Whoever went back from fields in the page knows that they did; a window may have closed by itself.
+ * @param {{reason: string} | null} declined @param {"popup"|"form"|"page"} place
+ * @returns {Hint | null}
+ */
+function hintOf(declined, place) {
+  if (declined) return { kind: "declined", ...declined };
+  return place === "form" ? null : { kind: "dismissed" };
 }

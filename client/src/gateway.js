@@ -14,10 +14,13 @@ import { backoffMs, pause } from "./pause.js";
  * @property {number} [version]   grows with every change of the order
  * @property {number | null} [amount]  minor units; null while the gateway has not heard of the order yet
  * @property {string | null} [currency]
- * @property {{refunded?: number, captured?: number}} [amounts]
+ * @property {{refunded?: number, refundPending?: number, captured?: number}} [amounts]
  * @property {string | null} [closesAt]
  * @property {boolean} [canRetry]
+ * @property {string | null} [provider]  of the newest try, or of the one that paid
  * @property {string} [failure]   the provider's words about the last decline
+ * @property {Array<{refundId: string, status: "pending"|"succeeded"|"failed", amount: number, currency: string,
+ *            createdAt: string}>} [refunds]
  * @property {Array<{status: string, detail?: string, at?: string}>} [history]  oldest first
  */
 
@@ -31,8 +34,8 @@ import { backoffMs, pause } from "./pause.js";
  * @property {string} providerOrderId
  * @property {number} amount
  * @property {string} currency
- * @property {{script: string, name?: string, description?: string, callbackUrl?: string,
- *             prefill?: {name?: string, email?: string}}} checkout
+ * @property {{script?: string, name?: string, description?: string, callbackUrl?: string, clientSecret?: string,
+ *             returnUrl?: string, approveUrl?: string, prefill?: {name?: string, email?: string}}} checkout
  */
 
 /** @typedef {{attempt: number, delayMs: number, problem: Problem | null}} Wait */

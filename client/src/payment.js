@@ -30,8 +30,10 @@ export function later(current, incoming) {
   if (incoming.version !== undefined && current.version !== undefined && incoming.version < current.version) {
     return current;
   }
-  // A status read has every field; the answer to verify has only a few.
-  return incoming.amount == null ? { ...current, ...incoming } : incoming;
+  if (incoming.amount != null) return incoming;
+  // The answer to verify has only a few fields; whether another status may be tried again it does not say.
+  const { canRetry, ...known } = current;
+  return { ...known, ...(incoming.status === current.status && { canRetry }), ...incoming };
 }
 
 /**

@@ -9,8 +9,8 @@ import * as wording from "./wording.js";
 
 /**
  * @typedef {object} View
- * @property {string} screen   `loading pay resume opening open confirming processing paid partially_refunded
- *                             refunded closed stopped`
+ * @property {string} screen   `loading pay resume opening open form leaving confirming processing paid
+ *                             partially_refunded refunded closed stopped`
  * @property {"calm"|"busy"|"good"|"bad"} tone
  * @property {string} title
  * @property {string} text
@@ -26,15 +26,22 @@ import * as wording from "./wording.js";
  */
 export function viewOf(state) {
   const { payment, step } = state;
-  if (payment && moneyTaken(payment)) return screen(payment.status, "good");
+  if (payment && moneyTaken(payment)) return taken(payment);
   if (step === "stopped") return stopped(state);
   if (payment && closedForGood(payment)) return closed(payment);
   if (step === "loading" || step === "opening") return busy(step, state);
-  if (step === "open") return screen("open", "busy");
+  if (step === "open" && state.place === "form") return screen("form", "calm");
+  if (step === "open") return screen(state.place === "page" ? "leaving" : "open", "busy");
   if (payment?.status === "processing") return processing(payment, state);
   if (step === "confirming") return busy("confirming", state);
   if (step === "following" && mark(payment) === state.markBefore) return following(state);
   return payable(state);
+}
+
+/** @param {import("./gateway.js").Payment} payment @returns {View} */
+function taken(payment) {
+  const view = screen(payment.status, "good");
+  return { ...view, text: wording.refundText(payment) ?? view.text };
 }
 
 /** @param {CheckoutState} state @returns {View} */

@@ -7,6 +7,7 @@ import os
 from aiohttp import web
 
 from devstack.shop.app import Settings, build
+from devstack.shop.security import ProviderOrigins, origin_of
 
 
 def settings() -> Settings:
@@ -16,7 +17,15 @@ def settings() -> Settings:
     parser.add_argument("--port", type=int, default=8710)
     parser.add_argument("--gateway", default="http://127.0.0.1:8700", help="Paystream's public address")
     parser.add_argument("--api-key", default=os.environ.get("SHOP_API_KEY"), help="default: SHOP_API_KEY")
-    parser.add_argument("--simulator", default="http://127.0.0.1:8711", help="the payment provider's address")
+    parser.add_argument("--simulator", help="stands in for every provider: its scripts, frames and calls")
+    for what in ("script", "frame", "call", "form"):
+        parser.add_argument(
+            f"--{what}-origin",
+            action="append",
+            default=[],
+            metavar="ORIGIN",
+            help=f"a provider's origin that the checkout page may use for {what}s; may be repeated",
+        )
     given = parser.parse_args()
     if not given.api_key:
         parser.error("an API key with the scope orders:write is needed: --api-key or SHOP_API_KEY")
@@ -25,7 +34,18 @@ def settings() -> Settings:
         port=given.port,
         gateway=given.gateway,
         api_key=given.api_key,
-        simulator=given.simulator,
+        providers=origins(given),
+    )
+
+
+def origins(given: argparse.Namespace) -> ProviderOrigins:
+    if given.simulator:
+        return ProviderOrigins.all_from(origin_of(given.simulator))
+    return ProviderOrigins(
+        scripts=tuple(given.script_origin),
+        frames=tuple(given.frame_origin),
+        calls=tuple(given.call_origin),
+        forms=tuple(given.form_origin),
     )
 
 

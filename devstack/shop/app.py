@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler
 
 from devstack.shop import orders_api, pages
 from devstack.shop.payments import Payments
-from devstack.shop.security import CHECKOUT_PATH, headers, origin_of, same_origin
+from devstack.shop.security import CHECKOUT_PATH, ProviderOrigins, headers, origin_of, same_origin
 from devstack.shop.sessions import Visitors
 
 CLIENT = Path(__file__).parents[2] / "client" / "src"
@@ -20,19 +20,19 @@ SHOP_NAME = "Mitti"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """`simulator`: the provider, whose script and frames the checkout page may load."""
+    """`providers`: whose scripts and frames the checkout page may load."""
 
     host: str
     port: int
     gateway: str
     api_key: str
-    simulator: str
+    providers: ProviderOrigins
 
 
 def build(settings: Settings) -> web.Application:
     gateway = settings.gateway.rstrip("/")
     app = web.Application(middlewares=[same_origin])
-    app.on_response_prepare.append(headers(origin_of(gateway), origin_of(settings.simulator)))
+    app.on_response_prepare.append(headers(origin_of(gateway), settings.providers))
     # Cookies know no ports: two shops on one machine need two names.
     app[pages.VISITORS] = Visitors(cookie_name=f"shop_{settings.port}")
     app[pages.TEMPLATES] = pages.templates()

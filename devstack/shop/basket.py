@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from devstack.shop.catalogue import DELIVERY_FREE_FROM, DELIVERY_PRICE, PRODUCTS, QUANTITY_MAX, Product
+from devstack.shop.catalogue import INDIA, PRODUCTS, QUANTITY_MAX, Market, Product
 
 
 @dataclass(frozen=True)
 class Line:
-    """One position of a basket or an order; amounts in paise."""
+    """One position of a basket or an order; amounts in minor units of its market's currency."""
 
     name: str
     quantity: int
@@ -30,6 +30,7 @@ class Basket:
     """What is in it, and what it costs with delivery."""
 
     goods: tuple[Line, ...]
+    market: Market = INDIA
 
     @property
     def count(self) -> int:
@@ -41,14 +42,15 @@ class Basket:
 
     @property
     def delivery_amount(self) -> int:
-        return 0 if self.goods_amount >= DELIVERY_FREE_FROM else DELIVERY_PRICE
+        return 0 if self.goods_amount >= self.market.delivery_free_from else self.market.delivery_price
 
     @property
     def lines(self) -> tuple[Line, ...]:
         """All that is charged, delivery included."""
         if not self.delivery_amount:
             return self.goods
-        return (*self.goods, Line("Delivery", 1, self.delivery_amount, tax_rate=18))
+        tax_rate = 18 if self.market.taxed else 0
+        return (*self.goods, Line("Delivery", 1, self.delivery_amount, tax_rate))
 
     @property
     def amount(self) -> int:
@@ -56,19 +58,27 @@ class Basket:
 
     @property
     def missing_for_free_delivery(self) -> int:
-        return max(0, DELIVERY_FREE_FROM - self.goods_amount)
+        return max(0, self.market.delivery_free_from - self.goods_amount)
 
 
-def basket_of(quantities: Mapping[str, int]) -> Basket:
+def basket_of(quantities: Mapping[str, int], market: Market = INDIA) -> Basket:
     """Prices a visitor's choice; unknown products and impossible quantities count for nothing."""
     goods = []
     for slug, quantity in quantities.items():
         product = PRODUCTS.get(slug)
         if product is not None and quantity > 0:
-            goods.append(
-                Line(product.name, min(quantity, QUANTITY_MAX), product.price, product.tax_rate, product)
-            )
-    return Basket(tuple(goods))
+            tax_rate = product.tax_rate if market.taxed else 0
+            amount = product.price_in(market)
+            goods.append(Line(product.name, min(quantity, QUANTITY_MAX), amount, tax_rate, product))
+    return Basket(tuple(goods), market)
+
+
+def money(amount: int, market: Market) -> str:
+    """As it is written there; no cents where there are none."""
+    if market is INDIA:
+        return rupees(amount)
+    whole, cents = divmod(amount, 100)
+    return f"€{whole:,}" + (f".{cents:02d}" if cents else "")
 
 
 def rupees(amount: int) -> str:

@@ -1,11 +1,27 @@
-"""What the shop sells. Prices live here, on the server, in paise with GST included."""
+"""What the shop sells, and to whom. Prices live here, on the server: in paise with GST, abroad in cents."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
+class Market:
+    """Where a buyer is. Exports carry no GST."""
+
+    currency: str
+    locale: str
+    delivery_price: int
+    delivery_free_from: int
+    taxed: bool
+
+
+INDIA = Market(currency="INR", locale="en-IN", delivery_price=90_00, delivery_free_from=1_500_00, taxed=True)
+EUROPE = Market(currency="EUR", locale="en-IE", delivery_price=9_00, delivery_free_from=120_00, taxed=False)
+MARKETS = {market.currency: market for market in (INDIA, EUROPE)}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Product:
-    """One thing on the shelf. `tax_rate`: the GST that the price holds, in percent."""
+    """One thing on the shelf. `tax_rate`: the GST that the price in India holds, in percent."""
 
     slug: str
     name: str
@@ -13,16 +29,17 @@ class Product:
     line: str
     story: str
     price: int
+    price_abroad: int
     tax_rate: int
+
+    def price_in(self, market: Market) -> int:
+        return self.price if market is INDIA else self.price_abroad
 
     @property
     def image(self) -> str:
         return f"/static/art/{self.slug}.svg"
 
 
-CURRENCY = "INR"
-DELIVERY_PRICE = 90_00
-DELIVERY_FREE_FROM = 1_500_00
 QUANTITY_MAX = 12
 
 _PRODUCTS = (
@@ -36,6 +53,7 @@ _PRODUCTS = (
             "the way a kulhad does. The cane handle stays cool."
         ),
         price=2_450_00,
+        price_abroad=46_00,
         tax_rate=12,
     ),
     Product(
@@ -48,6 +66,7 @@ _PRODUCTS = (
             "the same line."
         ),
         price=780_00,
+        price_abroad=15_00,
         tax_rate=12,
     ),
     Product(
@@ -60,6 +79,7 @@ _PRODUCTS = (
             "dishwasher."
         ),
         price=1_890_00,
+        price_abroad=36_00,
         tax_rate=12,
     ),
     Product(
@@ -72,6 +92,7 @@ _PRODUCTS = (
             "of the wheel."
         ),
         price=3_200_00,
+        price_abroad=59_00,
         tax_rate=12,
     ),
     Product(
@@ -81,6 +102,7 @@ _PRODUCTS = (
         line="Loose leaf, 100 g tin",
         story=("Plucked in the few cold weeks of January, when the bushes sleep and the leaf turns sweet."),
         price=540_00,
+        price_abroad=11_50,
         tax_rate=5,
     ),
     Product(
@@ -90,6 +112,7 @@ _PRODUCTS = (
         line="Cotton, natural indigo, 180 cm",
         story=("Four passes of carved teak, one vat of indigo, two days of sun. It softens with each wash."),
         price=1_350_00,
+        price_abroad=26_00,
         tax_rate=5,
     ),
     Product(
@@ -99,6 +122,7 @@ _PRODUCTS = (
         line="Oiled, with a cotton loop, 38 cm",
         story=("Cut from trees past their fruiting years. The grain is the only decoration."),
         price=1_120_00,
+        price_abroad=22_00,
         tax_rate=12,
     ),
     Product(
@@ -111,6 +135,7 @@ _PRODUCTS = (
             "400 years."
         ),
         price=690_00,
+        price_abroad=14_00,
         tax_rate=18,
     ),
 )

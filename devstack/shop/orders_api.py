@@ -2,7 +2,6 @@
 
 from aiohttp import web
 
-from devstack.shop.catalogue import CURRENCY
 from devstack.shop.pages import PAYMENTS, visitor_of
 from devstack.shop.payments import OrderRefused, PaymentsAway
 from devstack.shop.sessions import Order
@@ -27,7 +26,12 @@ async def describe(request: web.Request) -> web.Response:
         for line in order.lines
     ]
     customer = {"name": order.customer.name, "email": order.customer.email}
-    answer = {"orderId": order.order_id, "currency": CURRENCY, "lines": lines, "customer": customer}
+    answer = {
+        "orderId": order.order_id,
+        "currency": order.market.currency,
+        "lines": lines,
+        "customer": customer,
+    }
     return web.json_response(answer, headers=NO_STORE)
 
 

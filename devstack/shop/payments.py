@@ -7,7 +7,6 @@ import time
 import aiohttp
 
 from devstack.shop.basket import Line
-from devstack.shop.catalogue import CURRENCY
 from devstack.shop.sessions import Order
 
 log = logging.getLogger("shop")
@@ -69,9 +68,9 @@ def content_of(order: Order) -> dict[str, object]:
     return {
         "orderId": order.order_id,
         "amount": order.amount,
-        "currency": CURRENCY,
+        "currency": order.market.currency,
         "customer": {"name": order.customer.name, "email": order.customer.email},
-        "locale": "en-IN",
+        "locale": order.market.locale,
         "lines": [_line_content(line) for line in order.lines],
     }
 

@@ -1,6 +1,7 @@
 """What every page of the shop allows a browser to do: as little as it needs."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -14,27 +15,49 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def content_policy(gateway: str, provider: str, *, checkout: bool) -> str:
-    """No inline script or style anywhere; the provider's script and frames on the checkout alone."""
+@dataclass(frozen=True, kw_only=True)
+class ProviderOrigins:
+    """What the payment providers need on the checkout page, and nowhere else.
+
+    For the real ones (Razorpay, Stripe and PayPal docs, Content Security Policy): scripts from
+    checkout.razorpay.com and js.stripe.com, frames from api.razorpay.com, js.stripe.com and
+    hooks.stripe.com, calls to api.stripe.com. PayPal needs none: the browser goes to its own page.
+    """
+
+    scripts: tuple[str, ...] = ()
+    frames: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
+    forms: tuple[str, ...] = ()  # a redirect checkout leaves with a form
+
+    @classmethod
+    def all_from(cls, *origins: str) -> "ProviderOrigins":
+        """One origin for everything, as the simulator is."""
+        return cls(scripts=origins, frames=origins, calls=origins, forms=origins)
+
+
+def content_policy(gateway: str, providers: ProviderOrigins) -> str:
+    """No inline script or style anywhere; a provider's script and frames where they are named."""
     rules = {
-        "default-src": "'none'",
-        "script-src": f"'self' {provider}" if checkout else "'self'",
-        "style-src": "'self'",
-        "img-src": "'self'",
-        "connect-src": f"'self' {gateway}",
-        "frame-src": provider if checkout else "'none'",
+        "default-src": ["'none'"],
+        "script-src": ["'self'", *providers.scripts],
+        "style-src": ["'self'"],
+        "img-src": ["'self'"],
+        "connect-src": ["'self'", gateway, *providers.calls],
+        "frame-src": [*providers.frames] or ["'none'"],
         # Without a popup the provider's script posts the result to the gateway, which redirects here.
-        "form-action": f"'self' {provider} {gateway}" if checkout else "'self'",
-        "base-uri": "'none'",
-        "frame-ancestors": "'none'",
+        "form-action": ["'self'", *([*providers.forms, gateway] if providers.forms else [])],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
     }
-    return "; ".join(f"{name} {value}" for name, value in rules.items())
+    return "; ".join(f"{name} {' '.join(sources)}" for name, sources in rules.items())
 
 
-def headers(gateway: str, provider: str) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+def headers(
+    gateway: str, providers: ProviderOrigins
+) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """Puts the policy on every answer, refusals included."""
-    shop_policy = content_policy(gateway, provider, checkout=False)
-    checkout_policy = content_policy(gateway, provider, checkout=True)
+    shop_policy = content_policy(gateway, ProviderOrigins())
+    checkout_policy = content_policy(gateway, providers)
 
     async def before_sending(request: web.Request, response: web.StreamResponse) -> None:
         checkout = request.path.startswith(CHECKOUT_PATH)

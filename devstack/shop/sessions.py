@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from devstack.shop.basket import Line
+from devstack.shop.catalogue import INDIA, Market
 
 VISITORS_MAX = 10_000
 _EMAIL = re.compile(r"[^@\s,;<>\"]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
@@ -38,6 +39,7 @@ class Order:
     order_id: str
     lines: tuple[Line, ...]
     customer: Customer
+    market: Market = INDIA
 
     @property
     def amount(self) -> int:
@@ -53,6 +55,7 @@ def new_order_id() -> str:
 class Visitor:
     """One browser: its basket, its orders, and the order that is being placed just now."""
 
+    market: Market = INDIA
     quantities: dict[str, int] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
     placing: Order | None = None

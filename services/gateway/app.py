@@ -14,7 +14,7 @@ from litestar.exceptions import (
     ValidationException,
 )
 
-from services.gateway import catchup, checkout, orders, status
+from services.gateway import captures, catchup, checkout, orders, refunds, status
 from services.gateway.access import CheckoutTokens, Credentials, Door
 from services.gateway.commands import Commands, Unanswered
 from services.gateway.edge import Edge
@@ -47,6 +47,9 @@ ROUTES = [
     checkout.create_order,
     checkout.verify,
     checkout.return_razorpay,
+    captures.capture,
+    refunds.refund,
+    refunds.read_refund,
     status.status,
     status.events,
     catchup.changes,
@@ -67,7 +70,9 @@ def build(settings: GatewaySettings) -> Kit:
     parts = {
         "commands": Commands(intake, replies, settings.command_limit_s),
         "live": live,
-        "offer": Offer(providers, settings.shop.name, settings.public_base),
+        "offer": Offer(
+            providers, settings.providers, settings.shop.name, settings.public_base, settings.shop.return_url
+        ),
         "payments": payments,
         "shop": settings.shop,
         "tokens": tokens,

@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl
 
 import msgspec
 import structlog
 from litestar import Request, Response, get, post
 from litestar.datastructures import State
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from services.gateway.access import ANYONE, BUYER, READERS, Buyer, Caller, check_order
 from services.gateway.commands import Commands
 from services.gateway.fields import END, ORDER_ID, OrderId, ProviderName
 from services.gateway.live import Live
-from services.gateway.offer import RETURN_PATH, Offer, OptionView
+from services.gateway.offer import RETURN_PATH, Offer, OptionView, with_order
 from services.gateway.orders import Body, StatusAnswer, Told
 from services.gateway.reading import Payments
 from services.gateway.settings import ShopSettings
@@ -22,14 +22,15 @@ from services.gateway.strict import strict
 from services.gateway.views import View
 from shared.errors import Malformed, NotFound, Unavailable
 from shared.messages.payments import ConfirmCheckout, CreatePayment, PaymentSnapshot
+from shared.providers.registry import PROOFS
 
 log = structlog.get_logger()
 
 APPEARS_WITHIN_S = 0.5  # from the commit at payments to our projection: 80 ms at the slowest, as a rule
 FORM_FIELDS_MAX = 30
-PROOF_FIELDS = ("razorpay_payment_id", "razorpay_order_id", "razorpay_signature")
+RAZORPAY_PROOF = PROOFS["razorpay"]
 
-RazorpayId = Annotated[str, Meta(pattern="^[A-Za-z0-9_]{1,40}" + END)]
+Proof = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,200}" + END)]
 Asked = Request[Any, Caller, State]
 
 
@@ -40,17 +41,26 @@ class CreateOrderInput(Body, frozen=True, kw_only=True):
     provider: ProviderName | None = None
 
 
-class VerifyInput(Body, frozen=True, kw_only=True):
-    """What Razorpay's checkout handed over, unchanged."""
+class ReturnInput(Body, frozen=True, kw_only=True):
+    """Whose buyer came back."""
 
     order_id: OrderId
-    payment_id: Annotated[RazorpayId, Meta(examples=["pay_29QQoUBi66xm2f"])] = msgspec.field(
-        name="razorpay_payment_id"
-    )
-    provider_order_id: Annotated[RazorpayId, Meta(examples=["order_9A33XWu170gUtm"])] = msgspec.field(
-        name="razorpay_order_id"
-    )
-    signature: Annotated[str, Meta(min_length=1, max_length=200)] = msgspec.field(name="razorpay_signature")
+
+
+# One field for each thing that any provider's checkout hands over, under the provider's own name for it.
+VerifyInput = msgspec.defstruct(
+    "VerifyInput",
+    [
+        (name, Proof | UnsetType, msgspec.field(name=name, default=UNSET))
+        for fields in PROOFS.values()
+        for name in fields
+    ],
+    bases=(ReturnInput,),
+    namespace={"__doc__": "What one provider's checkout handed over, unchanged."},
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+)
 
 
 class CreateOrderAnswer(View, frozen=True, kw_only=True):
@@ -84,7 +94,7 @@ async def options(
 ) -> list[OptionView]:
     check_order(request.auth, order_id)
     payment = await appearing(order_id, request.auth, payments, live)
-    return offer.options(payment.amount, payment.currency)
+    return offer.options(payment.amount, payment.currency, payment.capture)
 
 
 @post(
@@ -94,6 +104,7 @@ async def options(
     command=True,
     refuses="order-not-found order-closed already-paid attempt-in-flight provider-unknown "
     "amount-out-of-range amount-not-representable currency-not-supported provider-rejected "
+    "not-supported-by-provider outcome-unknown "
     "provider-unavailable provider-rate-limited provider-misconfigured provider-outcome-unknown",
     status_code=200,
     summary="Open a payment attempt at a provider, or get the open one again",
@@ -119,18 +130,15 @@ async def create_order(
     dto=strict(VerifyInput, wrong_shape="bad-proof"),
     access=BUYER,
     command=True,
-    refuses="order-not-found bad-proof bad-signature attempt-mismatch",
+    refuses="order-not-found bad-proof bad-signature attempt-mismatch provider-unknown instrument-declined",
     status_code=200,
     summary="The buyer came back: look at the provider now",
     description="The ids are only compared with this order's attempts; the provider's own word decides.",
 )
-async def verify(data: VerifyInput, request: Asked, commands: Commands, offer: Offer) -> StatusAnswer:
+async def verify(data: ReturnInput, request: Asked, commands: Commands, offer: Offer) -> StatusAnswer:
     check_order(request.auth, data.order_id)
-    proof = {
-        "razorpay_payment_id": data.payment_id,
-        "razorpay_order_id": data.provider_order_id,
-        "razorpay_signature": data.signature,
-    }
+    given = msgspec.to_builtins(data)
+    proof = {name: given[name] for fields in PROOFS.values() for name in fields if name in given}
     told = await commands.ask(data.order_id, _confirmed(data.order_id, proof, offer), Told)
     return told.answer(data.order_id)
 
@@ -140,7 +148,7 @@ async def verify(data: VerifyInput, request: Asked, commands: Commands, offer: O
     access=ANYONE,
     refuses="bad-proof bad-signature",
     query={"orderId": "put there by us, in the callbackUrl"},
-    form=PROOF_FIELDS,
+    form=RAZORPAY_PROOF,
     status_code=303,
     summary="Where Razorpay's redirect checkout sends the browser, with a form",
     description="Its signature is the proof. Leads to the shop and nowhere else.",
@@ -151,16 +159,17 @@ async def return_razorpay(
     order_id, form = await _returned(request)
     if not any(name.startswith("error[") for name in form):
         try:
-            await commands.tell(order_id, _confirmed(order_id, form, offer))
+            proof = {name: form[name] for name in RAZORPAY_PROOF}
+            await commands.tell(order_id, _confirmed(order_id, proof, offer))
         except Unavailable as error:  # the schedule of looks will find it; the buyer must not see this
             log.warning("a buyer's return could not be passed on", order_id=order_id, reason=error.code)
-    return Response(None, status_code=303, headers={"location": back_to_shop(shop.return_url, order_id)})
+    return Response(None, status_code=303, headers={"location": with_order(shop.return_url, order_id)})
 
 
 def _confirmed(order_id: str, proof: Mapping[str, str], offer: Offer) -> ConfirmCheckout:
-    provider_order_id, charge_id = offer.check_proof("razorpay", proof)
+    provider, provider_order_id, charge_id = offer.check_proof(proof)
     return ConfirmCheckout(
-        order_id=order_id, provider="razorpay", provider_order_id=provider_order_id, charge_id=charge_id
+        order_id=order_id, provider=provider, provider_order_id=provider_order_id, charge_id=charge_id
     )
 
 
@@ -172,7 +181,7 @@ async def _returned(request: Request[Any, Any, State]) -> tuple[str, dict[str, s
     form = _fields(await request.body())
     order_id = _fields(request.scope["query_string"]).get("orderId", "")
     failed = any(name.startswith("error[") for name in form)
-    if not ORDER_ID.match(order_id) or not (failed or all(form.get(name) for name in PROOF_FIELDS)):
+    if not ORDER_ID.match(order_id) or not (failed or all(form.get(name) for name in RAZORPAY_PROOF)):
         raise Malformed("bad-proof", "fields are missing")
     return order_id, form
 
@@ -186,13 +195,6 @@ def _fields(raw: bytes) -> dict[str, str]:
     if len(fields) != len(pairs):
         raise Malformed("bad-proof", "a field occurs twice")
     return fields
-
-
-def back_to_shop(return_url: str, order_id: str) -> str:
-    """The configured address with the order's id; nothing of the request decides where it leads."""
-    parts = urlsplit(return_url)
-    query = urlencode([*parse_qsl(parts.query, keep_blank_values=True), ("orderId", order_id)])
-    return urlunsplit(parts._replace(query=query))
 
 
 async def appearing(order_id: str, caller: Caller, payments: Payments, live: Live) -> PaymentSnapshot:

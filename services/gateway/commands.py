@@ -8,9 +8,10 @@ import msgspec
 import structlog
 
 from services.gateway.intake import Intake
+from services.gateway.problems import Refused
 from services.gateway.replies import Replies
 from shared.envelope import encode, new_id, now_utc
-from shared.errors import PaystreamError, Rejected
+from shared.errors import PaystreamError
 from shared.kafka import PAYMENTS_COMMANDS
 from shared.messages.base import Command, wrap
 from shared.messages.payments import Reply
@@ -42,7 +43,7 @@ class Commands:
     async def ask(self, order_id: str, command: Command, answer: type[A]) -> A:
         """The answer of payments.
 
-        Raises Rejected with payments' code when a rule says no, Unanswered after the HTTP limit, and
+        Raises Refused with payments' code when a rule says no, Unanswered after the HTTP limit, and
         Unavailable when Kafka did not take the command in time.
         """
         command_id = new_id()
@@ -76,10 +77,23 @@ class Commands:
         log.info("command accepted", command=command.TYPE, order_id=order_id, id=command_id)
 
 
+class _Refusal(msgspec.Struct, frozen=True):
+    """What a refusing answer may tell besides its code."""
+
+    refundable: int | None = None
+
+
 def _answer(reply: Reply, kind: type[A]) -> A:
     if reply.code != "ok":
-        raise Rejected(reply.code, reply.detail)
+        raise Refused(reply.code, reply.detail, _refusal(reply).refundable)
     try:
         return msgspec.json.decode(bytes(reply.answer), type=kind)
     except msgspec.DecodeError as error:
         raise PaystreamError("internal", "payments' answer cannot be read") from error
+
+
+def _refusal(reply: Reply) -> _Refusal:
+    try:
+        return msgspec.json.decode(bytes(reply.answer), type=_Refusal)
+    except msgspec.DecodeError:
+        return _Refusal()  # the code says enough

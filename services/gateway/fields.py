@@ -12,9 +12,16 @@ from shared.money import AMOUNT_MAX, currencies
 # `$` alone would let a trailing line feed pass.
 END = r"$(?!\n)"
 ORDER_ID = re.compile(r"^[A-Za-z0-9_-]{1,40}" + END)
+# Words that stand in an order's place in an address: an order with such an id could not be asked about.
+RESERVED_IDS = frozenset({"capture", "create-order", "refund", "refunds", "return", "verify", "webhook"})
+REFUND_ID = re.compile(r"^[A-Za-z0-9_-]{1,100}" + END)
 
 OrderId = Annotated[
     str, Meta(pattern=ORDER_ID.pattern, description="The shop's own id of the order", examples=["order-1001"])
+]
+ChargeId = Annotated[
+    str,
+    Meta(pattern=r"^[A-Za-z0-9_-]{1,100}" + END, description="The provider's own id of a payment or capture"),
 ]
 Amount = Annotated[int, Meta(ge=1, le=AMOUNT_MAX, description="ISO 4217 minor units", examples=[49900])]
 Currency = Annotated[str, Meta(min_length=3, max_length=3, description="ISO 4217", examples=["INR"])]
@@ -31,6 +38,11 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?=[A-Za-z]){_LABEL}")
 _JOINERS = "\u200c\u200d"  # spelling in Indic and Persian words, and inside emoji
+
+
+def check_new_id(order_id: str) -> None:
+    if order_id in RESERVED_IDS:
+        raise Rejected("wrong-value", "$.orderId: this word is a part of our addresses")
 
 
 def check_currency(value: str) -> None:

@@ -11,13 +11,16 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
 from services.gateway.access import ANYONE, BUYER
-from services.gateway.fields import ORDER_ID
+from services.gateway.fields import ORDER_ID, REFUND_ID
+from services.gateway.idempotency import PATTERN as KEY_PATTERN
 from services.gateway.problems import TABLE, Problem
 from services.gateway.strict import StrictBody
 from services.gateway.views import Repeat, View
 from services.gateway.webhooks import PATH as WEBHOOK_PATH
+from shared.providers.registry import PROOFS
 
 JSON = "application/json"
+SIGNATURE_HEADERS = ("X-Razorpay-Signature", "Stripe-Signature", "PayPal-Transmission-Sig")
 EVENT_STREAM = "text/event-stream"
 REF = "#/components/schemas/{name}"
 
@@ -28,7 +31,18 @@ WITH_BODY = (
     "unsupported-media-type encoded-body wrong-value"
 )
 WITH_COMMAND = "kafka-unavailable overloaded expired"
-WEBHOOK = "bad-signature not-an-event body-too-slow body-too-large kafka-unavailable not-found"
+WITH_KEY = "idempotency-key-missing idempotency-key-malformed idempotency-key-reused in-progress"
+WEBHOOK = (
+    "bad-signature not-an-event body-too-slow body-too-large kafka-unavailable webhook-unverifiable not-found"
+)
+
+_KEY_PARAMETER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "A fresh UUID for each new request; the same one when repeating it",
+    "schema": {"type": "string", "pattern": KEY_PATTERN},
+}
 
 
 def document(routes: Sequence[HTTPRouteHandler]) -> dict[str, Any]:
@@ -70,12 +84,13 @@ def codes(route: HTTPRouteHandler) -> list[str]:
     parts += [WITH_CREDENTIAL if route.opt["access"] != ANYONE else "rate-limited"]
     parts += [WITH_BODY] if _body(route) else []
     parts += [WITH_COMMAND] if route.opt.get("command") else []
+    parts += [WITH_KEY] if route.opt.get("keyed") else []
     return sorted(set(" ".join(parts).split()))
 
 
 def published(path: str) -> str:
     """The path as documentation writes it."""
-    return path.replace("{order_id:str}", "{orderId}")
+    return path.replace("{order_id:str}", "{orderId}").replace("{refund_id:str}", "{refundId}")
 
 
 def _operation(route: HTTPRouteHandler, path: str) -> dict[str, Any]:
@@ -84,7 +99,11 @@ def _operation(route: HTTPRouteHandler, path: str) -> dict[str, Any]:
         "summary": route.summary,
         "description": route.description or "",
         "security": _security(route.opt["access"]),
-        "parameters": [*_path_parameters(path), *_query_parameters(route.opt.get("query", {}))],
+        "parameters": [
+            *_path_parameters(path),
+            *_query_parameters(route.opt.get("query", {})),
+            *([_KEY_PARAMETER] if route.opt.get("keyed") else []),
+        ],
         "responses": {**_success(route), **_refusals(codes(route))},
     }
     if (body := _body(route)) is not None:
@@ -98,13 +117,13 @@ def _operation(route: HTTPRouteHandler, path: str) -> dict[str, Any]:
 
 
 def _webhook(name: str) -> dict[str, Any]:
-    parameters = [
-        {"name": "X-Razorpay-Signature", "in": "header", "required": False, "schema": {"type": "string"}}
+    parameters: list[dict[str, Any]] = [
+        {"name": header, "in": "header", "required": False, "schema": {"type": "string"}}
+        for header in SIGNATURE_HEADERS
     ]
     if name == "providerWebhook":
-        parameters += [
-            {"name": "provider", "in": "path", "required": True, "schema": {"const": "razorpay"}},
-        ]
+        providers = {"enum": sorted(PROOFS)}
+        parameters += [{"name": "provider", "in": "path", "required": True, "schema": providers}]
     accepted = {"type": "object", "properties": {"status": {"const": "accepted"}}, "required": ["status"]}
     return {
         "operationId": name,
@@ -129,7 +148,7 @@ def _success(route: HTTPRouteHandler) -> dict[str, Any]:
         content = {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}}
     status = HTTPStatus(route.status_code)
     answers = {str(status.value): {"description": status.phrase, **content}}
-    if status is HTTPStatus.CREATED:
+    if status is HTTPStatus.CREATED and not route.opt.get("keyed"):
         answers["200"] = {"description": "It was held already", **content}
     if route.opt.get("command"):
         answers["202"] = {"description": "Not done yet: repeat the call", "content": {JSON: _ref(Repeat)}}
@@ -194,10 +213,17 @@ def _security(access: str) -> list[dict[str, list[str]]]:
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
-    if "{order_id:str}" not in path:
-        return []
-    schema = {"type": "string", "pattern": ORDER_ID.pattern}
-    return [{"name": "orderId", "in": "path", "required": True, "schema": schema}]
+    known = {"{order_id:str}": ("orderId", ORDER_ID), "{refund_id:str}": ("refundId", REFUND_ID)}
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "pattern": pattern.pattern},
+        }
+        for part, (name, pattern) in known.items()
+        if part in path
+    ]
 
 
 def _query_parameters(query: dict[str, str]) -> list[dict[str, Any]]:

@@ -19,9 +19,10 @@ from services.gateway.fields import (
     Text,
     check_currency,
     check_email,
+    check_new_id,
     check_text,
 )
-from services.gateway.offer import Offer
+from services.gateway.offer import Capture, Offer
 from services.gateway.strict import strict
 from services.gateway.views import View
 from shared.errors import Rejected
@@ -67,7 +68,7 @@ class OrderInput(Body, frozen=True, kw_only=True):
     lines: Annotated[tuple[LineInput, ...], Meta(min_length=1, max_length=LINES_MAX)]
     locale: Locale = "en"
     billing: BillingInput | None = None
-    capture: Literal["automatic", "manual"] = "automatic"
+    capture: Capture = "automatic"
 
 
 class CancelInput(Body, frozen=True, kw_only=True):
@@ -116,7 +117,7 @@ class Told(msgspec.Struct, frozen=True):
     access="orders:write",
     command=True,
     refuses="text-not-allowed amount-mismatch amount-out-of-range amount-not-representable "
-    "currency-not-supported order-already-started",
+    "currency-not-supported not-supported-by-provider order-already-started",
     status_code=201,
     summary="Hold an order so that it can be paid",
     description="201 when it is new, 200 when it was held already or replaced before any payment attempt.",
@@ -125,7 +126,7 @@ async def place_order(
     data: OrderInput, commands: Commands, tokens: CheckoutTokens, offer: Offer
 ) -> Response[OrderAnswer]:
     order = checked(data)
-    offer.check_payable(order.amount, order.currency)
+    offer.check_payable(order.amount, order.currency, order.capture)
     held = await commands.ask(order.order_id, RegisterOrder(order=order), Registered)
     answer = OrderAnswer(
         order_id=order.order_id, status=held.status, checkout_token=tokens.mint(order.order_id)
@@ -154,6 +155,7 @@ async def cancel_order(
 
 def checked(order: OrderInput) -> OrderPlaced:
     """The order as a message, or Rejected with the first thing that is not allowed."""
+    check_new_id(order.order_id)
     check_currency(order.currency)
     check_text(order.customer.name, "$.customer.name")
     check_email(order.customer.email, "$.customer.email")

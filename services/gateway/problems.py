@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from shared.errors import PaystreamError, Unavailable
+from shared.errors import PaystreamError, Rejected, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ TABLE = {
     "bad-signature": ProblemType(400, "The signature does not hold"),
     "not-an-event": ProblemType(400, "The body is not an event of this provider"),
     "bad-request": ProblemType(400, "The request cannot be understood"),
+    "idempotency-key-missing": ProblemType(400, "An Idempotency-Key is needed"),
+    "idempotency-key-malformed": ProblemType(400, "The Idempotency-Key cannot be used"),
     "client-disconnected": ProblemType(400, "The request ended before it was whole"),
     # --- who asks ---------------------------------------------------------------------------------------
     "unauthorized": ProblemType(401, "A valid checkout token or API key is needed"),
@@ -39,6 +41,7 @@ TABLE = {
     # --- the resource -----------------------------------------------------------------------------------
     "not-found": ProblemType(404, "There is nothing at this address"),
     "order-not-found": ProblemType(404, "There is no such order"),
+    "refund-not-found": ProblemType(404, "There is no such refund"),
     "method-not-allowed": ProblemType(405, "This address does not take this method"),
     # --- the transport ----------------------------------------------------------------------------------
     "request-timeout": ProblemType(408, "The request did not arrive in time", retryable=True),
@@ -56,6 +59,18 @@ TABLE = {
     "order-already-started": ProblemType(409, "The order has a payment attempt and cannot change any more"),
     "attempt-in-flight": ProblemType(409, "Another payment attempt may still move money"),
     "attempt-mismatch": ProblemType(409, "This payment does not belong to this order"),
+    "instrument-declined": ProblemType(409, "The buyer has to choose another way to pay"),
+    "not-paid": ProblemType(409, "The order is not paid"),
+    "dispute-open": ProblemType(409, "The payment is disputed: a refund has to wait for the end of it"),
+    "nothing-to-capture": ProblemType(409, "No authorised money waits to be captured"),
+    "capture-in-progress": ProblemType(409, "The money is being captured"),
+    "in-progress": ProblemType(409, "The first request with this key still runs", retryable=True),
+    "outcome-unknown": ProblemType(409, "The outcome of an earlier call is not known yet", retryable=True),
+    "idempotency-key-reused": ProblemType(422, "The Idempotency-Key was used for another request"),
+    "nothing-to-refund": ProblemType(422, "Nothing is left to refund"),
+    "refund-exceeds-remaining": ProblemType(422, "The amount is more than what is left to refund"),
+    "capture-exceeds-authorized": ProblemType(422, "The amount is more than what is authorised"),
+    "not-supported-by-provider": ProblemType(422, "The provider cannot do this"),
     "wrong-value": ProblemType(422, "A value is not allowed"),
     "text-not-allowed": ProblemType(422, "A text has characters that are not allowed"),
     "unknown-parameter": ProblemType(422, "A query parameter is not known here"),
@@ -73,6 +88,7 @@ TABLE = {
     "order-on-its-way": ProblemType(503, "The order is known to the shop and not here yet", retryable=True),
     "overloaded": ProblemType(503, "Too much is going on at once", retryable=True),
     "expired": ProblemType(503, "The command came too late; nothing was done", retryable=True),
+    "webhook-unverifiable": ProblemType(503, "The signature cannot be judged now", retryable=True),
     "provider-unavailable": ProblemType(503, "The provider cannot be reached", retryable=True),
     "provider-rate-limited": ProblemType(503, "The provider asks us to slow down", retryable=True),
     "provider-misconfigured": ProblemType(503, "The provider refuses our credentials", retryable=True),
@@ -83,8 +99,19 @@ CONTENT_TYPE = b"application/problem+json"
 RETRY_AFTER_S = 1.0
 
 
+class Refused(Rejected):
+    """A service's no, with what may be told besides: the amount that is left to refund."""
+
+    def __init__(self, code: str, detail: str = "", refundable: int | None = None) -> None:
+        super().__init__(code, detail)
+        self.refundable = refundable
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """RFC 9457, with our stable `code` and whether the same request may be repeated."""
+    """RFC 9457, with our stable `code` and whether the same request may be repeated.
+
+    `refundable`: what is left to refund, in minor units, when a refund asked for more.
+    """
 
     type: str
     title: str
@@ -93,6 +120,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     retryable: bool
     detail: str = ""
     retry_after_s: float | None = None
+    refundable: int | None = None
 
 
 def problem(error: PaystreamError) -> Problem:
@@ -108,6 +136,7 @@ def problem(error: PaystreamError) -> Problem:
         retryable=kind.retryable,
         detail=detail,
         retry_after_s=_retry_after_s(error) if kind.retryable else None,
+        refundable=error.refundable if isinstance(error, Refused) else None,
     )
 
 

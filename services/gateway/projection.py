@@ -90,13 +90,19 @@ _LINES = text("""
          AS new (id, version, event, status, detail, at) ORDER BY id, version
     ON CONFLICT DO NOTHING""")
 
+_REFUNDS = text("""
+    INSERT INTO refunds (refund_id, order_id)
+    SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:orders AS text[])) AS new (refund_id, order_id)
+    ORDER BY refund_id
+    ON CONFLICT DO NOTHING""")
+
 _WAKE = text(f"""
     SELECT pg_notify(current_schema() || '.{CHANNEL}', id)
     FROM unnest(CAST(:ids AS text[])) AS changed (id)""")  # noqa: S608 - a constant of this file
 
 
 class ProjectionStore:
-    """The rows of `payments` and `payment_history`."""
+    """The rows of `payments`, `payment_history` and `refunds`."""
 
     async def resolve(self, _connection: AsyncConnection, batch: Sequence[Incoming]) -> list[str]:
         return [_event(incoming).payment.order_id for incoming in batch]
@@ -115,6 +121,8 @@ class ProjectionStore:
         newest = [s.newest for s in after.values() if s.newest is not None]
         await connection.execute(_SNAPSHOTS, _snapshot_rows(newest))
         await connection.execute(_LINES, _line_rows(after))
+        if refunds := _refund_rows(newest):
+            await connection.execute(_REFUNDS, refunds)
         await connection.execute(_WAKE, {"ids": [p.order_id for p in newest]})
 
 
@@ -125,6 +133,14 @@ def _snapshot_rows(newest: Sequence[PaymentSnapshot]) -> dict[str, list[Any]]:
         "snapshots": [msgspec.json.encode(p).decode() for p in newest],
         "updates": [p.updated_at for p in newest],
     }
+
+
+def _refund_rows(newest: Sequence[PaymentSnapshot]) -> dict[str, list[str]]:
+    """Nothing for most batches."""
+    refunds = [(refund.refund_id, payment.order_id) for payment in newest for refund in payment.refunds]
+    if not refunds:
+        return {}
+    return {"ids": [refund_id for refund_id, _ in refunds], "orders": [order_id for _, order_id in refunds]}
 
 
 def _line_rows(after: dict[str, Seen]) -> dict[str, list[Any]]:

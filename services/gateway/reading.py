@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.gateway.views import HistoryEntry
+from services.gateway.views import HistoryEntry, RefundDetails, refund_details
 from shared.errors import Rejected, Unavailable
 from shared.messages.payments import PaymentSnapshot
 
@@ -31,6 +31,10 @@ _STORY = text("""
             SELECT version, event, status, detail, at FROM payment_history h WHERE h.order_id = p.order_id
             ORDER BY version DESC LIMIT :limit) line) AS history
     FROM payments p WHERE p.order_id = :id""")
+
+_REFUNDED = text("""
+    SELECT CAST(p.snapshot AS text) FROM refunds r JOIN payments p USING (order_id)
+    WHERE r.refund_id = :id""")
 
 _HORIZON = text("SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)")
 
@@ -79,6 +83,16 @@ class Payments:
             found = await connection.execute(_STORY, {"id": order_id, "limit": HISTORY_MAX})
             row = found.one_or_none()
         return (_snapshot.decode(row.snapshot), _history.decode(row.history)) if row is not None else None
+
+    async def refund(self, refund_id: str) -> RefundDetails | None:
+        """One refund by our own id, as the newest snapshot of its order has it."""
+        async with self._reading() as connection:
+            row = (await connection.execute(_REFUNDED, {"id": refund_id})).scalar_one_or_none()
+        if row is None:
+            return None
+        payment = _snapshot.decode(row)
+        found = (r for r in payment.refunds if r.refund_id == refund_id)
+        return next((refund_details(payment.order_id, r) for r in found), None)
 
     async def changed(self, after: Cursor, limit: int) -> Page:
         """The next changes, each order at its newest, in an order in which none can be missed.

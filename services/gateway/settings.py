@@ -99,13 +99,7 @@ class GatewaySettings(ServiceSettings):
     def secrets(self) -> dict[str, SecretStr]:
         secrets = {"CHECKOUT__SIGNING_KEY": self.checkout.signing_key}
         secrets |= {f"API_KEYS ({k.name})": k.key for k in self.api_keys}
-        if razorpay := self.providers.razorpay:
-            secrets["PROVIDERS__RAZORPAY__KEY_SECRET"] = razorpay.key_secret
-            secrets |= {
-                f"PROVIDERS__RAZORPAY__WEBHOOK_SECRETS[{n}]": s
-                for n, s in enumerate(razorpay.webhook_secrets)
-            }
-        return secrets
+        return secrets | self.providers.secrets()
 
     @model_validator(mode="after")
     def _key_is_long_enough(self) -> Self:
@@ -117,6 +111,18 @@ class GatewaySettings(ServiceSettings):
         problems = super()._production_problems()
         if not self.public_url.startswith("https://"):
             problems.append("PUBLIC_URL must be this gateway's https:// address in production")
-        if not self.providers.razorpay or not self.providers.razorpay.webhook_secrets:
-            problems.append("PROVIDERS__RAZORPAY with its WEBHOOK_SECRETS is needed in production")
-        return problems
+        return problems + _provider_problems(self.providers)
+
+
+def _provider_problems(providers: ProviderSettings) -> list[str]:
+    """What would make webhooks or checkouts fail: each in one sentence that names the setting."""
+    problems = []
+    if not (providers.razorpay or providers.stripe or providers.paypal):
+        problems.append("a provider is needed in production: PROVIDERS__RAZORPAY, __STRIPE or __PAYPAL")
+    if providers.razorpay and not providers.razorpay.webhook_secrets:
+        problems.append("PROVIDERS__RAZORPAY__WEBHOOK_SECRETS is needed in production")
+    if providers.stripe and not providers.stripe.webhook_secrets:
+        problems.append("PROVIDERS__STRIPE__WEBHOOK_SECRETS is needed in production")
+    if providers.paypal and not providers.paypal.webhook_id:
+        problems.append("PROVIDERS__PAYPAL__WEBHOOK_ID is needed in production")
+    return problems

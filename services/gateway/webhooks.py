@@ -5,6 +5,7 @@ Nothing is parsed before the signature held; a forged request leaves no row and 
 
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -13,7 +14,7 @@ import structlog
 from services.gateway.http import Receive, Scope, Send, answer_problem, header_map, respond
 from services.gateway.intake import Intake
 from shared.envelope import encode, now_utc
-from shared.errors import Malformed, NotFound, PaystreamError, Rejected
+from shared.errors import Malformed, NotFound, PaystreamError, Rejected, Unavailable
 from shared.http_server import read_body
 from shared.kafka import PAYMENTS_WEBHOOKS
 from shared.messages.base import wrap
@@ -56,7 +57,7 @@ class Webhooks:
             adapter = self._adapter(scope["path"], headers)
             body = await read_body(receive, BODY_MAX, BODY_S)
             now = now_utc()
-            await adapter.verify_webhook(headers, body, now)
+            await _judge(adapter, headers, body, now)
             identity, key = adapter.webhook_identity(headers, body)
         except PaystreamError as error:
             self._refused(scope["path"], error)
@@ -96,6 +97,15 @@ class Webhooks:
         WEBHOOKS.labels(provider, reason).inc()
         if (unsaid := self._quiet.due((provider, reason))) is not None:
             log.warning("a webhook was refused", provider=provider, reason=reason, unsaid=unsaid)
+
+
+async def _judge(adapter: Adapter, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
+    """Raises Rejected `bad-signature`; Unavailable when nobody can tell now: the provider sends it again."""
+    try:
+        await adapter.verify_webhook(headers, body, now)
+    except Unavailable as error:
+        log.warning("a webhook cannot be judged now", provider=adapter.name, reason=error.detail)
+        raise Unavailable("webhook-unverifiable", retry_after_s=error.retry_after_s) from error
 
 
 def _public(error: PaystreamError) -> PaystreamError:

@@ -1,5 +1,5 @@
 /** The order page: shows the payment's state live, with the same module as the checkout. */
-import { Checkout, formatTime, viewOf } from "/paystream/checkout.js";
+import { Checkout, formatMoney, formatTime, viewOf } from "/paystream/checkout.js";
 
 /** @param {string} id */
 const at = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -19,6 +19,8 @@ const STORY = {
   "failed/cancelled": "Cancelled",
 };
 
+const REFUNDS = { pending: "on its way", succeeded: "sent", failed: "could not be sent: we will write to you" };
+
 const orderId = at("order").dataset["order"] ?? "";
 const config = await (await fetch("/paystream/pages/Checkout/config.json")).json();
 const checkout = new Checkout({
@@ -32,13 +34,15 @@ const checkout = new Checkout({
 
 checkout.subscribe((state) => {
   const view = viewOf(state);
-  const words = view.screen in THANKS ? THANKS[view.screen] : view.notice ?? view;
+  const thanks = view.screen in THANKS && !state.payment?.refunds?.some(({ status }) => status === "pending");
+  const words = thanks ? THANKS[view.screen] : view.notice ?? view;
   at("order").dataset["tone"] = view.notice ? "bad" : view.tone;
   at("order").dataset["screen"] = view.screen;
   say("title", view.screen === "pay" && !view.notice ? "Your order waits for its payment" : words.title);
   say("text", view.screen === "pay" && !view.notice ? "Everything is set aside for you." : words.text);
   at("pay").hidden = !view.canPay;
   tell(state.payment?.history ?? []);
+  tellRefunds(state.payment?.refunds ?? []);
 });
 void checkout.start();
 
@@ -54,6 +58,21 @@ function tell(history) {
   });
   at("story").replaceChildren(...items);
   at("story").hidden = items.length === 0;
+}
+
+/** @param {import("/paystream/gateway.js").Payment["refunds"]} refunds */
+function tellRefunds(refunds) {
+  const lines = refunds.map(({ status, amount, currency, createdAt }) => {
+    const line = document.createElement("div");
+    line.dataset["status"] = status;
+    const what = Object.assign(document.createElement("dt"), { textContent: formatTime(createdAt) });
+    const sum = Object.assign(document.createElement("dd"), { textContent: formatMoney(amount, currency) });
+    what.append(Object.assign(document.createElement("small"), { textContent: REFUNDS[status] ?? status }));
+    line.append(what, sum);
+    return line;
+  });
+  at("refund-list").replaceChildren(...lines);
+  at("refunds").hidden = lines.length === 0;
 }
 
 /** @param {string} id @param {string} text */

@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from services.gateway.app import ROUTES
-from tests.integration.gateway.orders import order, proof, token
+from tests.integration.gateway.orders import key, order, proof, token
 from tests.integration.gateway.process import API_KEYS, SIGNING_KEY, server
 from tests.integration.gateway.system import System
 
@@ -21,27 +21,34 @@ CALLERS: dict[str, dict[str, str]] = {
     "other buyer": token("order-2"),
     "shop": server("shop"),
     "reader": server("reader"),
+    "till": server("till"),
     "no scopes": server("nothing"),
 }
 # Route: (how to call it, what each of the callers above gets, in their order).
 POLICY: dict[str, tuple[tuple[str, str, Any], tuple[int, ...]]] = {
-    "place_order": (("POST", "/api/orders", order(ORDER_ID)), (401, 403, 403, 201, 403, 403)),
-    "cancel_order": (("POST", f"/api/orders/{ORDER_ID}/cancel", None), (401, 403, 403, 200, 403, 403)),
+    "place_order": (("POST", "/api/orders", order(ORDER_ID)), (401, 403, 403, 201, 403, 403, 403)),
+    "cancel_order": (("POST", f"/api/orders/{ORDER_ID}/cancel", None), (401, 403, 403, 200, 403, 403, 403)),
     "create_order": (
         ("POST", "/api/payments/create-order", {"orderId": ORDER_ID}),
-        (401, 200, 404, 403, 403, 403),
+        (401, 200, 404, 403, 403, 403, 403),
     ),
     "verify": (
         ("POST", "/api/payments/verify", {"orderId": ORDER_ID, **proof()}),
-        (401, 200, 404, 403, 403, 403),
+        (401, 200, 404, 403, 403, 403, 403),
     ),
-    "options": (("GET", f"/api/payments/{ORDER_ID}/options", None), (401, 503, 404, 404, 404, 403)),
-    "status": (("GET", f"/api/payments/{ORDER_ID}", None), (401, 200, 404, 404, 404, 403)),
-    "events": (("GET", f"/api/payments/{ORDER_ID}/events", None), (401, 200, 404, 404, 404, 403)),
-    "changes": (("GET", "/api/payments", None), (401, 403, 403, 200, 200, 403)),
+    "refund": (("POST", "/api/payments/refund", {"orderId": ORDER_ID}), (401, 403, 403, 403, 403, 201, 403)),
+    "capture": (
+        ("POST", "/api/payments/capture", {"orderId": ORDER_ID}),
+        (401, 403, 403, 403, 403, 200, 403),
+    ),
+    "read_refund": (("GET", "/api/payments/refunds/unknown", None), (401, 403, 403, 404, 404, 403, 403)),
+    "options": (("GET", f"/api/payments/{ORDER_ID}/options", None), (401, 503, 404, 404, 404, 403, 403)),
+    "status": (("GET", f"/api/payments/{ORDER_ID}", None), (401, 200, 404, 404, 404, 403, 403)),
+    "events": (("GET", f"/api/payments/{ORDER_ID}/events", None), (401, 200, 404, 404, 404, 403, 403)),
+    "changes": (("GET", "/api/payments", None), (401, 403, 403, 200, 200, 403, 403)),
     "return_razorpay": (
         ("POST", "/api/payments/return/razorpay", None),
-        (400, 400, 400, 400, 400, 400),
+        (400, 400, 400, 400, 400, 400, 400),
     ),
 }
 
@@ -55,7 +62,7 @@ def test_every_route_has_a_policy() -> None:
 @pytest.mark.parametrize("route", POLICY)
 def test_caller_gets_what_the_policy_says(http: httpx.Client, route: str, caller: str) -> None:
     (method, path, body), expected = POLICY[route]
-    with http.stream(method, path, json=body, headers=CALLERS[caller]) as answer:
+    with http.stream(method, path, json=body, headers={**CALLERS[caller], **key()}) as answer:
         status = answer.status_code
         headers = answer.headers
     assert status == expected[list(CALLERS).index(caller)]

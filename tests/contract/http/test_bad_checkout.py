@@ -49,7 +49,9 @@ def test_bad_create_order(system: System, http: httpx.Client, body: Any, status:
         ({"razorpay_order_id": {}}, 400, "bad-proof"),
         ({"razorpay_order_id": "order_1\u0000"}, 400, "bad-proof"),
         ({"razorpay_signature": "0" * 64}, 400, "bad-signature"),
-        ({"razorpay_signature": "ä" * 64}, 400, "bad-signature"),
+        ({"razorpay_signature": "ä" * 64}, 400, "bad-proof"),
+        ({"payment_intent": "pi_3MtwBwLkdIwHu7ix28a3tqPa"}, 400, "bad-proof"),
+        ({"razorpay_signature": None, "paypal_order_id": "5O190127TN364715T"}, 400, "bad-proof"),
         ({"razorpay_signature": "zz"}, 400, "bad-signature"),
         ({"razorpay_signature": proof()["razorpay_signature"].upper()}, 400, "bad-signature"),
         ({"razorpay_payment_id": "pay_OfAnotherOrder"}, 400, "bad-signature"),
@@ -65,6 +67,76 @@ def test_bad_proof_produces_nothing(
     body = {k: v for k, v in {**PROOF, **changes}.items() if v is not None}
     answer = http.post("/api/payments/verify", json=body, headers=token("order-1"))
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert system.stored() == before
+
+
+BAD_IDS: list[Any] = [
+    "",
+    "a" * 201,
+    "../pi_1",
+    "pi_1?expand[]=x",
+    "pi_1\u0000",
+    "pi_1\n",
+    "pi 1",
+    "\u202epi_1",
+    "ｐｉ_1",
+    "pi_1'--",
+    1,
+    True,
+    None,
+    ["pi_1"],
+    {"id": "pi_1"},
+]
+
+
+@pytest.mark.parametrize("value", BAD_IDS)
+@pytest.mark.parametrize("field", ["payment_intent", "paypal_order_id"])
+def test_bad_id_of_the_other_providers_produces_nothing(
+    system: System, http: httpx.Client, field: str, value: Any
+) -> None:
+    before = system.stored()
+    answer = http.post(
+        "/api/payments/verify", json={"orderId": "order-1", field: value}, headers=token("order-1")
+    )
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad-proof")
+    assert system.stored() == before
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        {},
+        {"payment_intent": "pi_1", "paypal_order_id": "5O1"},
+        {"payment_intent": "pi_1", **proof()},
+        {"razorpay_payment_id": "pay_1"},
+        {"razorpay_payment_id": "pay_1", "payment_intent": "pi_1"},
+    ],
+)
+def test_proof_is_one_providers_and_whole(system: System, http: httpx.Client, proof: dict[str, str]) -> None:
+    before = system.stored()
+    answer = http.post("/api/payments/verify", json={"orderId": "order-1", **proof}, headers=token("order-1"))
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad-proof")
+    assert system.stored() == before
+
+
+@pytest.mark.parametrize(
+    "field", ["payment_intent_client_secret", "redirect_status", "PayerID", "token", "status"]
+)
+def test_what_else_a_return_address_says_is_not_taken(system: System, http: httpx.Client, field: str) -> None:
+    before = system.stored()
+    body = {"orderId": "order-1", "payment_intent": "pi_1", field: "succeeded"}
+    answer = http.post("/api/payments/verify", json=body, headers=token("order-1"))
+    assert (answer.status_code, answer.json()["code"]) == (400, "unknown-field")
+    assert system.stored() == before
+
+
+@pytest.mark.parametrize("field", ["payment_intent", "paypal_order_id"])
+def test_unsigned_proof_of_a_foreign_order_is_a_404(system: System, http: httpx.Client, field: str) -> None:
+    before = system.stored()
+    answer = http.post(
+        "/api/payments/verify", json={"orderId": "order-2", field: "pi_1"}, headers=token("order-1")
+    )
+    assert (answer.status_code, answer.json()["code"]) == (404, "order-not-found")
     assert system.stored() == before
 
 

@@ -118,7 +118,7 @@ VALUES: dict[str, tuple[bytes, str]] = {
     **{f"currency {c}": (literally("currency", c), "wrong-value") for c in ("null", "1", "[]", '["INR"]')},
     **{f"order id {i!r:.30}": (with_("orderId", i), "wrong-value") for i in (
         "", "a" * 41, "a b", "a/b", "../evil", "a\n", "a\0", "ärger", "a\u202eb", "a\u200b", "{a}", "a'--",
-        "%00",
+        "%00", "refund", "verify",
     )},
     **{f"e-mail {e!r:.40}": (with_("customer.email", e), "wrong-value") for e in (
         "asha", "asha@", "@example.com", "asha@example", "a@b\r\nBcc: evil@example.com", "a@b.com\n",

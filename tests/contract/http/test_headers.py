@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.contract.http.raw import ask
-from tests.integration.gateway.orders import captured, order, proof, token, webhook
+from tests.integration.gateway.orders import captured, key, order, proof, token, webhook
 from tests.integration.gateway.process import SHOP_ORIGIN, server
 from tests.integration.gateway.system import System
 
@@ -37,6 +37,9 @@ ANSWERS = {
         {"content-type": "application/x-www-form-urlencoded"},
         httpx.QueryParams(proof()).__str__().encode(),
     ),
+    "refund": ("POST", "/api/payments/refund", {**server("till"), **key()}, b'{"orderId":"order-1"}'),
+    "capture": ("POST", "/api/payments/capture", {**server("till"), **key()}, b'{"orderId":"order-1"}'),
+    "read refund": ("GET", "/api/payments/refunds/unknown", server("reader"), b""),
     "status": ("GET", "/api/payments/order-1", token("order-1"), b""),
     "events": ("GET", "/api/payments/order-1/events", token("order-1"), b""),
     "changes": ("GET", "/api/payments", server("reader"), b""),

@@ -25,6 +25,14 @@ from tests.integration.gateway.process import server
 from tests.integration.gateway.system import System
 
 ORDER_ID = "order-1"
+SERVERS = {
+    "/api/orders": "shop",
+    "/api/orders/{orderId}/cancel": "shop",
+    "/api/payments": "shop",
+    "/api/payments/refund": "till",
+    "/api/payments/capture": "till",
+    "/api/payments/refunds/{refundId}": "reader",
+}
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -61,8 +69,7 @@ def test_document_is_served_as_it_is(http: httpx.Client) -> None:
 )
 def test_answer_is_one_that_is_documented(case: schemathesis.Case[Any], running: System) -> None:
     before = running.stored()
-    servers = case.operation.path in ("/api/orders", "/api/orders/{orderId}/cancel", "/api/payments")
-    given = server("shop") if servers else token(ORDER_ID)
+    given = server(SERVERS[case.operation.path]) if case.operation.path in SERVERS else token(ORDER_ID)
     response = case.call(base_url=running.gateway.url, headers=given, timeout=15)
     case.validate_response(response, checks=CHECKS)
     if response.status_code >= 400:

@@ -1,6 +1,7 @@
 """A person in front of the demo shop: what they do, what they see, and what their browser complains of."""
 
 import re
+import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +53,14 @@ class Site:
         books: dict[str, Any] = await self.get(f"{self.simulator}/_sim/ledger")
         return books
 
+    async def post(self, path: str, **body: object) -> None:
+        """Asks the simulator for something that happens outside of the shop."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{self.simulator}{path}", json=body) as answer,
+        ):
+            answer.raise_for_status()
+
     async def faults(self, **spec: object) -> None:
         """Asks the provider to misbehave; nothing asked for: its best day."""
         async with (
@@ -59,6 +68,18 @@ class Site:
             session.put(f"{self.simulator}/_sim/faults", json=spec) as answer,
         ):
             answer.raise_for_status()
+
+    async def refund(self, order_id: str, amount: int | None = None) -> dict[str, Any]:
+        """What a merchant's server does to give money back."""
+        headers = {"Authorization": f"Bearer {self.api_key}", "Idempotency-Key": secrets.token_hex(16)}
+        body = {"orderId": order_id} if amount is None else {"orderId": order_id, "amount": amount}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{self.gateway}/api/payments/refund", json=body, headers=headers) as answer,
+        ):
+            assert answer.status == 201, await answer.text()
+            reserved: dict[str, Any] = await answer.json()
+            return reserved
 
     async def cancel(self, order_id: str) -> None:
         """What a shop's server does when it no longer wants an order paid."""
@@ -109,9 +130,11 @@ class Buyer:
             await self.page.goto(f"{self.site.shop}/products/{slug}")
             await self.page.get_by_role("button", name="Add to basket").click()
 
-    async def order(self, *slugs: str) -> str:
+    async def order(self, *slugs: str, currency: str = "INR") -> str:
         """Fills the basket, goes to the checkout, and returns the order's number."""
         await self.choose(*slugs)
+        if currency != "INR":
+            await self.page.get_by_role("button", name=currency).click()
         await self.page.get_by_label("Your name").fill("Asha Rao")
         await self.page.get_by_label("E-mail").fill("asha@example.com")
         await self.page.get_by_role("button", name="Go to payment").click()
@@ -154,3 +177,44 @@ class Buyer:
         """Every screen of the checkout so far, in order."""
         seen: list[str] = await self.page.evaluate("JSON.parse(sessionStorage.getItem('test.screens'))")
         return seen
+
+    # --- the choice, Stripe's fields, PayPal's page ---------------------------------------------------------
+
+    async def chooses(self, provider: str) -> None:
+        """This way to pay, and the button."""
+        await self.page.locator(f".way[data-provider={provider}]").click()
+        await self.pay_button.click()
+
+    async def ways(self) -> list[str]:
+        """The providers on offer, in their order."""
+        offered = self.page.locator("#providers .way")
+        await expect(offered.first).to_be_visible()
+        return [str(await way.get_attribute("data-provider")) for way in await offered.all()]
+
+    @property
+    def fields(self) -> FrameLocator:
+        return self.page.frame_locator("iframe.sim-stripe-element-frame")
+
+    @property
+    def complaint(self) -> Locator:
+        return self.page.locator(".provider-complaint")
+
+    async def open_fields(self) -> None:
+        await self.chooses("stripe")
+        await expect(self.fields.locator("#sim-stripe-card-number")).to_be_visible()
+
+    async def pay_by_card(self, number: str) -> None:
+        """With the fields open."""
+        await self.fields.locator("#sim-stripe-card-number").fill(number)
+        await self.page.locator("#confirm").click()
+
+    async def answer_bank(self, answer: str) -> None:
+        """3-D Secure: `complete` or `fail`."""
+        step = self.page.frame_locator("iframe.sim-stripe-3ds-frame")
+        await step.locator(f"#sim-stripe-3ds-{answer}").click()
+
+    async def at_paypal(self, *choices: str) -> None:
+        """Chooses PayPal, and presses there: `approve`, `cancel`, `declined` before `approve`."""
+        await self.chooses("paypal")
+        for choice in choices:
+            await self.page.locator(f"#sim-paypal-{choice}").click()

@@ -1,50 +1,14 @@
 """The client's pure parts, run by the browser that they are written for. Only the shop's files are needed."""
 
-import sys
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page
+from playwright.async_api import Page
 
-from devstack.ports import answers, free_ports
-from devstack.process import Process, wait_until
+from tests.e2e.browser.modules import files, page, run
 
+__all__ = ["files", "page"]
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
-
-ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The shop, which serves the client; no gateway is behind it."""
-    port, nowhere = free_ports(2)
-    command = [sys.executable, "-m", "devstack.shop", "--port", str(port), "--api-key", "unused"]
-    command += ["--gateway", f"http://127.0.0.1:{nowhere}"]
-    shop = Process("shop", command, tmp_path_factory.mktemp("shop") / "shop.log", cwd=ROOT)
-    shop.start()
-    wait_until(lambda: answers(port), what="the shop", timeout_s=20, process=shop)
-    yield f"http://127.0.0.1:{port}"
-    shop.stop(5)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def page(browser: Browser, files: str) -> AsyncIterator[Page]:
-    """One for all: the functions under test keep nothing."""
-    context = await browser.new_context(locale="en-IN")
-    opened = await context.new_page()
-    await opened.goto(f"{files}/basket")
-    yield opened
-    await context.close()
-
-
-async def run(page: Page, module: str, script: str, argument: object = None) -> Any:
-    """Calls a function of (module, argument) in the page."""
-    return await page.evaluate(
-        f"async (given) => ({script})(await import('/paystream/{module}'), given)", argument
-    )
 
 
 READ = """async ({ readEvents }, chunks) => {
@@ -105,6 +69,16 @@ async def test_verify_tells_only_what_it_knows(page: Page) -> None:
     assert (stands["status"], stands["amount"], stands["currency"]) == ("paid", 54_000, "INR")
 
 
+async def test_verify_does_not_tell_whether_it_may_be_tried_again(page: Page) -> None:
+    """While money may be moving nobody may try again; the decline that ends it does not close the order."""
+    both = [
+        {"orderId": "o", "status": "processing", "version": 2, "amount": 54_000, "canRetry": False},
+        {"orderId": "o", "status": "failed", "detail": "declined", "version": 3},
+    ]
+    script = "({ later, closedForGood }, [a, b]) => closedForGood(later(a, b))"
+    assert await run(page, "payment.js", script, both) is False
+
+
 @pytest.mark.parametrize(
     ("amount", "currency", "text"),
     [
@@ -127,6 +101,7 @@ def state(status: str | None, step: str = "idle", **more: Any) -> dict[str, Any]
     payment = {"orderId": "o", "version": 3, "canRetry": True, "status": status} | more.pop("payment", {})
     blank: dict[str, Any] = {
         "options": [],
+        "place": None,
         "hint": None,
         "waiting": None,
         "markBefore": "",
@@ -136,6 +111,7 @@ def state(status: str | None, step: str = "idle", **more: Any) -> dict[str, Any]
 
 
 DECLINED = {"kind": "declined", "reason": "card_declined"}
+INSTRUMENT = {"kind": "problem", "problem": {"code": "instrument-declined", "status": 409}}
 PROBLEM = {"kind": "problem", "problem": {"code": "attempt-in-flight", "status": 409}}
 
 
@@ -152,6 +128,19 @@ PROBLEM = {"kind": "problem", "problem": {"code": "attempt-in-flight", "status":
         (state("failed", payment={"canRetry": False, "detail": "expired"}), "closed", False, ""),
         (state("created", "opening"), "opening", False, ""),
         (state("failed", "open"), "open", False, ""),
+        (state("failed", "open", place="popup"), "open", False, ""),
+        (state("failed", "open", place="form"), "form", False, ""),
+        (state("processing", "open", place="form"), "form", False, ""),
+        (state("pending_payment", "open", place="page"), "leaving", False, ""),
+        (state("paid", "open", place="form"), "paid", False, ""),
+        (state("pending_payment", hint=INSTRUMENT), "pay", True, "choose another one there"),
+        (state("failed", payment={"failure": "expired_card"}), "pay", True, "has expired"),
+        (
+            state("failed", payment={"failure": "payment_intent_authentication_failure"}),
+            "pay",
+            True,
+            "confirm that it was you",
+        ),
         (state("pending_payment", "confirming"), "confirming", False, ""),
         (state("processing"), "processing", False, ""),
         # What the page knew before the buyer came back is no news; the same status, newer, is.
@@ -182,35 +171,32 @@ async def test_what_is_shown_follows_from_the_state(
     assert view["title"]
 
 
+@pytest.mark.parametrize(
+    ("status", "amounts", "text"),
+    [
+        ("paid", {"captured": 500}, "Thank you! Your receipt is on its way by e-mail."),
+        (
+            "paid",
+            {"refundPending": 20000},
+            "A refund of ₹200.00 is on its way. Banks take a few days to show it.",
+        ),
+        (
+            "partially_refunded",
+            {"refunded": 900, "refundPending": 100},
+            "₹9.00 was sent back to you. A refund of ₹1.00 is on its way. Banks take a few days to show it.",
+        ),
+        ("refunded", {"refunded": 50000}, "₹500.00 was sent back to you. Banks take a few days to show it."),
+    ],
+)
+async def test_money_sent_back_is_named(page: Page, status: str, amounts: dict[str, int], text: str) -> None:
+    known = {"currency": "INR", "amounts": amounts}
+    view = await run(page, "view.js", "({ viewOf }, state) => viewOf(state)", state(status, payment=known))
+    assert (view["screen"], view["text"]) == (status, text)
+
+
 @pytest.mark.parametrize("step", ["loading", "idle", "opening", "open", "confirming", "following", "stopped"])
 @pytest.mark.parametrize("status", ["created", "pending_payment", "processing", "failed"])
 async def test_paid_is_never_the_pages_own_idea(page: Page, status: str, step: str) -> None:
     view = await run(page, "view.js", "({ viewOf }, state) => viewOf(state)", state(status, step))
     assert view["screen"] not in ("paid", "partially_refunded", "refunded")
     assert view["tone"] != "good"
-
-
-async def test_the_token_leaves_the_address_and_stays_in_the_tab(page: Page, files: str) -> None:
-    opened = await run(
-        page,
-        "session.js",
-        """({ openSession }) => {
-          history.replaceState(null, "", "/basket?token=from-a-query#order=A-1&token=secret");
-          return [openSession(), location.href, openSession()];
-        }""",
-    )
-    session, address, again = opened
-    assert session == again == {"orderId": "A-1", "token": "secret"}
-    assert address == f"{files}/basket?token=from-a-query#order=A-1"
-
-
-async def test_a_return_address_names_the_order_but_no_token(page: Page) -> None:
-    session = await run(
-        page,
-        "session.js",
-        """({ openSession }) => {
-          history.replaceState(null, "", "/basket?orderId=A-2&token=from-a-query");
-          return openSession();
-        }""",
-    )
-    assert session == {"orderId": "A-2", "token": None}

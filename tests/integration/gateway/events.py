@@ -6,12 +6,16 @@ from typing import Any
 from shared.messages.payments import (
     Amounts,
     ChargeView,
+    DisputeOpened,
+    DisputeView,
     PaymentCreated,
     PaymentFailed,
     PaymentFlagged,
     PaymentPaid,
     PaymentPending,
     PaymentSnapshot,
+    RefundRequested,
+    RefundView,
 )
 
 BEGAN = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -81,3 +85,50 @@ def paid(order_id: str, version: int = 4) -> PaymentPaid:
 def flagged(order_id: str, version: int = 5) -> PaymentFlagged:
     payment = snapshot(order_id, version, status="paid", needs_attention=("amount_differs",))
     return PaymentFlagged(payment=payment, reason="amount_differs", subject="pay_1")
+
+
+def refund(refund_id: str, amount: int = 19900, **changes: Any) -> RefundView:
+    fields: dict[str, Any] = {
+        "refund_id": refund_id,
+        "charge_id": CHARGE.charge_id,
+        "provider": "razorpay",
+        "state": "requested",
+        "amount": amount,
+        "currency": "INR",
+        "origin": "api",
+        "created_at": BEGAN + timedelta(minutes=5),
+        **changes,
+    }
+    return RefundView(**fields)
+
+
+def refunding(order_id: str, version: int, *refunds: RefundView) -> RefundRequested:
+    """The last of these refunds is asked for."""
+    left = 49900 - sum(r.amount for r in refunds)
+    payment = snapshot(
+        order_id, version, status="paid", charges=(CHARGE,), refunds=refunds, refundable=left, can_retry=False
+    )
+    return RefundRequested(payment=payment, refund=refunds[-1])
+
+
+def disputed(order_id: str, version: int) -> DisputeOpened:
+    dispute = DisputeView(
+        dispute_id="disp_EsIAlDcoUr8CaQ",
+        charge_id=CHARGE.charge_id,
+        provider="razorpay",
+        kind="chargeback",
+        state="open",
+        money="withdrawn",
+        amount=49900,
+        currency="INR",
+        respond_by=BEGAN + timedelta(days=7),
+    )
+    payment = snapshot(
+        order_id,
+        version,
+        status="paid",
+        disputes=(dispute,),
+        can_retry=False,
+        amounts=Amounts(captured=49900, disputed=49900),
+    )
+    return DisputeOpened(payment=payment, dispute=dispute)

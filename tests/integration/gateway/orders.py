@@ -32,6 +32,11 @@ def order(order_id: str | None = None, **changes: Any) -> dict[str, Any]:
     }
 
 
+def key(value: str | None = None) -> dict[str, str]:
+    """The header of a keyed request; a fresh key unless one is given."""
+    return {"idempotency-key": value or secrets.token_hex(16)}
+
+
 def token(order_id: str, **claims: Any) -> dict[str, str]:
     """The Authorization header of a buyer of this order, minted as a shop would."""
     body = {"sub": order_id, "aud": "paystream-checkout", "exp": int(time.time()) + 600, **claims}

@@ -42,18 +42,47 @@ def as_the_contract_says(envelope: Envelope) -> Answer:
         case "payments.confirm_checkout.v1":
             told = {"order_id": order_id, "status": "paid", "detail": "", "version": 4}
             return "ok", told, ""
+        case "payments.refund_payment.v1":
+            return "ok", _reserved(order_id, data.get("amount") or 49900), ""
+        case "payments.capture_payment.v1":
+            taken = {"order_id": order_id, "status": "processing", "detail": "authorized", "version": 3}
+            return "ok", {**taken, "amount": data.get("amount") or 49900}, ""
     raise AssertionError(envelope.type)
 
 
+def _reserved(order_id: str, amount: int) -> dict[str, Any]:
+    return {
+        "refund_id": "3f0e7f0e-6b1c-5b0e-9a51-0d7e4a4b1c11",
+        "order_id": order_id,
+        "charge_id": "pay_29QQoUBi66xm2f",
+        "status": "requested",
+        "amount": amount,
+        "currency": "INR",
+        "refundable": 49900 - amount,
+    }
+
+
+# (the provider's own id of the order, what its answer holds for the browser)
+_AT_PROVIDER: dict[str, tuple[str, dict[str, str]]] = {
+    "razorpay": ("order_9A33XWu170gUtm", {}),
+    "stripe": ("pi_3MtwBwLkdIwHu7ix28a3tqPa", {"client_secret": "pi_3MtwBwLkdIwHu7ix28a3tqPa_secret_YrKJU"}),
+    "paypal": (
+        "5O190127TN364715T",
+        {"approveUrl": "https://www.paypal.com/checkoutnow?token=5O190127TN364715T"},
+    ),
+}
+
+
 def _opened(order_id: str, provider: str) -> dict[str, Any]:
+    provider_order_id, opened = _AT_PROVIDER[provider]
     return {
         "order_id": order_id,
         "provider": provider,
-        "provider_order_id": "order_9A33XWu170gUtm",
+        "provider_order_id": provider_order_id,
         "amount": 49900,
         "currency": "INR",
         "prefill": {"name": "Asha Rao", "email": "asha@example.com"},
-        "opened": {},
+        "opened": opened,
     }
 
 

@@ -18,6 +18,8 @@ KEY_SECRET = "rzp-key-secret-of-this-stack"
 WEBHOOK_SECRETS = ("wh-secret-new-9d8f7a6b5c", "wh-secret-old-1a2b3c4d5e")
 API_KEYS = {
     "shop": ("ps_shop_4f5e6d7c8b9a0f1e", ["orders:write", "payments:read"]),
+    "till": ("ps_till_5e6f708192a3b4c5", ["payments:refund", "payments:capture"]),
+    "other till": ("ps_till2_c5b4a39281706f5e", ["payments:refund", "payments:capture"]),
     "reader": ("ps_reader_0a1b2c3d4e5f6071", ["payments:read"]),
     "nothing": ("ps_nothing_99887766554433", []),
 }
@@ -97,7 +99,9 @@ class Gateway:
             raise
 
     def _environment(self) -> dict[str, str]:
-        keys: list[dict[str, Any]] = [{"name": n, "key": k, "scopes": s} for n, (k, s) in API_KEYS.items()]
+        keys: list[dict[str, Any]] = [
+            {"name": n.replace(" ", "-"), "key": k, "scopes": s} for n, (k, s) in API_KEYS.items()
+        ]
         return {
             "GATEWAY_INSTANCE": self.instance,
             "GATEWAY_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap,

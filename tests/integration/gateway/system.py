@@ -15,8 +15,10 @@ from devstack.database_server import DatabaseServer
 from devstack.kafka import Kafka
 from devstack.ports import free_ports
 from devstack.postgres import Postgres
+from shared.messages.payments import PaymentEvent
 from shared.settings import KafkaSettings
 from tests.integration.gateway.background import Background
+from tests.integration.gateway.others import STRIPE_SETTINGS, PayPal, paypal_in
 from tests.integration.gateway.payments import StandIn, as_the_contract_says
 from tests.integration.gateway.process import Gateway, server
 from tests.servers import DatabaseUrls, new_database
@@ -37,6 +39,7 @@ class System:
     urls: DatabaseUrls
     background: Background
     folder: Path
+    paypal: PayPal
     _connection: asyncpg.Connection | None = None
 
     def http(self, **options: Any) -> httpx.Client:
@@ -56,6 +59,11 @@ class System:
             port, ops_port, first.bootstrap, first.topic_prefix, first.database_url, first.owner_url,
             instance, overrides, log,
         )  # fmt: skip
+
+    def publish(self, order_id: str, *messages: PaymentEvent) -> None:
+        """Events of one order, as payments sends them."""
+        for message in messages:
+            self.payments.publish(message, order_id, message.payment.version)
 
     def stored(self) -> tuple[int, int]:
         """(messages produced by the gateway, rows that HTTP could have caused). Counters are not rows."""
@@ -81,22 +89,25 @@ def new_system(postgres: DatabaseServer, bootstrap: str, folder: Path, **setting
     background = Background()
     payments = StandIn(KafkaSettings(bootstrap_servers=bootstrap, topic_prefix=prefix), background)
     port, ops_port = free_ports(2)
-    gateway = Gateway(
-        port, ops_port, bootstrap, prefix, urls.app("gateway"), urls.owner("gateway"),
-        settings={**NO_LIMITS, "GATEWAY_COMMAND_LIMIT_S": "3", **settings}, log=folder / "gateway.log",
-    )  # fmt: skip
-    made = System(gateway, payments, urls, background, folder)
-    try:
-        payments.start()
-        gateway.start()
-        yield made
-    finally:
-        made.close()
-        if gateway.process is not None and gateway.process.poll() is None:
-            gateway.stop()
-        payments.stop()
-        background.close()
-        postgres.drop_database(urls.name)
+    with paypal_in(folder) as paypal:
+        others = {**STRIPE_SETTINGS, **paypal.settings()}
+        gateway = Gateway(
+            port, ops_port, bootstrap, prefix, urls.app("gateway"), urls.owner("gateway"),
+            settings={**NO_LIMITS, **others, "GATEWAY_COMMAND_LIMIT_S": "3", **settings},
+            log=folder / "gateway.log",
+        )  # fmt: skip
+        made = System(gateway, payments, urls, background, folder, paypal)
+        try:
+            payments.start()
+            gateway.start()
+            yield made
+        finally:
+            made.close()
+            if gateway.process is not None and gateway.process.poll() is None:
+                gateway.stop()
+            payments.stop()
+            background.close()
+            postgres.drop_database(urls.name)
 
 
 @pytest.fixture(scope="session")

@@ -64,6 +64,61 @@ def test_create_order_gives_what_the_browser_needs(system: System, http: httpx.C
     }
 
 
+def test_create_order_gives_stripes_fields_their_secret(http: httpx.Client) -> None:
+    order_id = new_order_id()
+    asked = {"orderId": order_id, "provider": "stripe"}
+    body = http.post("/api/payments/create-order", json=asked, headers=token(order_id)).json()
+    assert (body["keyId"], body["providerOrderId"]) == (
+        "pk_test_TYooMQauvdEDq54NiTphI7jx", "pi_3MtwBwLkdIwHu7ix28a3tqPa",
+    )  # fmt: skip
+    assert body["checkout"] == {
+        "name": "Kumo Tea",
+        "prefill": {"name": "Asha Rao", "email": "asha@example.com"},
+        "script": "https://js.stripe.com/v3/",
+        "clientSecret": "pi_3MtwBwLkdIwHu7ix28a3tqPa_secret_YrKJU",
+        "returnUrl": f"{RETURN_URL}&orderId={order_id}",
+    }
+
+
+def test_create_order_says_where_paypals_buyers_approve(http: httpx.Client) -> None:
+    order_id = new_order_id()
+    asked = {"orderId": order_id, "provider": "paypal"}
+    body = http.post("/api/payments/create-order", json=asked, headers=token(order_id)).json()
+    assert (body["keyId"], body["providerOrderId"]) == ("AZxExampleClient", "5O190127TN364715T")
+    assert body["checkout"] == {
+        "name": "Kumo Tea",
+        "prefill": {"name": "Asha Rao", "email": "asha@example.com"},
+        "approveUrl": "https://www.paypal.com/checkoutnow?token=5O190127TN364715T",
+    }
+
+
+@pytest.mark.parametrize(
+    ("provider", "proof", "provider_order_id"),
+    [
+        ("stripe", {"payment_intent": "pi_3MtwBwLkdIwHu7ix28a3tqPa"}, "pi_3MtwBwLkdIwHu7ix28a3tqPa"),
+        ("paypal", {"paypal_order_id": "5O190127TN364715T"}, "5O190127TN364715T"),
+    ],
+)
+def test_verify_of_a_proof_without_a_signature_is_a_reason_to_look(
+    system: System, http: httpx.Client, provider: str, proof: dict[str, str], provider_order_id: str
+) -> None:
+    order_id = new_order_id()
+    answer = http.post("/api/payments/verify", json={"orderId": order_id, **proof}, headers=token(order_id))
+    assert answer.status_code == 200, answer.text
+    (command,) = system.payments.commands
+    assert json.loads(bytes(command.data)) == {
+        "order_id": order_id, "provider": provider, "provider_order_id": provider_order_id,
+    }  # fmt: skip
+
+
+def test_verify_tells_a_declined_instrument(system: System, http: httpx.Client) -> None:
+    system.payments.answer = lambda _: ("instrument-declined", {}, "choose another way to pay")
+    order_id = new_order_id()
+    body = {"orderId": order_id, "paypal_order_id": "5O190127TN364715T"}
+    answer = http.post("/api/payments/verify", json=body, headers=token(order_id))
+    assert (answer.status_code, answer.json()["code"]) == (409, "instrument-declined")
+
+
 def test_verify_sends_the_ids_that_the_signature_covers(system: System, http: httpx.Client) -> None:
     order_id = new_order_id()
     body = {"orderId": order_id, **proof()}
@@ -85,6 +140,12 @@ def test_verify_with_a_wrong_signature_produces_nothing(system: System, http: ht
     answer = http.post("/api/payments/verify", json=body, headers=token(order_id))
     assert (answer.status_code, answer.json()["code"]) == (400, "bad-signature")
     assert system.stored() == before
+
+
+def test_order_to_be_captured_by_hand_is_taken(system: System, shop: httpx.Client) -> None:
+    assert shop.post("/api/orders", json=order(capture="manual")).status_code == 201
+    (command,) = system.payments.commands
+    assert json.loads(bytes(command.data))["order"]["capture"] == "manual"
 
 
 def test_cancel_tells_the_status(shop: httpx.Client) -> None:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from devstack.shop import payments
 from devstack.shop.app import Settings, build
+from devstack.shop.security import ProviderOrigins, content_policy
 
 TOKEN = "a-checkout-token"
 WHO = {"name": "Asha Rao", "email": "asha@example.com"}
@@ -54,7 +55,11 @@ async def shop(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     app.router.add_post("/api/orders", gateway.take)
     behind, address = await served(app)
     settings = Settings(
-        host="127.0.0.1", port=0, gateway=address, api_key="shop-key", simulator="http://127.0.0.1:9"
+        host="127.0.0.1",
+        port=0,
+        gateway=address,
+        api_key="shop-key",
+        providers=ProviderOrigins.all_from("http://127.0.0.1:9"),
     )
     front, url = await served(build(settings))
     yield url
@@ -173,3 +178,51 @@ async def test_every_answer_has_a_strict_policy(visitor: aiohttp.ClientSession, 
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert ("http://127.0.0.1:9" in policy) == path.startswith("/paystream/")
+
+
+@pytest.mark.parametrize(
+    ("added", "told"),
+    [
+        ("orderId={}", ""),
+        ("order={}", ""),
+        ("", ""),
+        ("orderId={}&payment_intent=pi_1&payment_intent_client_secret=pi_1_s&redirect_status=succeeded",
+         "&payment_intent=pi_1"),
+        ("order={}&token=5O190127TN364715T&PayerID=QYR5Z8XDVJNXQ", "&paypal_order_id=5O190127TN364715T"),
+        ("order={}&token=5O190127TN364715T", ""),
+        ("cancelled=1&order={}&token=5O190127TN364715T", "&cancelled=1"),
+        ("order={}&payment_intent=a%26token%3Dforged", ""),
+        ("order={}&token=&PayerID=QYR5Z8XDVJNXQ", ""),
+    ],
+)  # fmt: skip
+async def test_a_provider_leads_back_to_the_same_order(
+    visitor: aiohttp.ClientSession, gateway: Gateway, added: str, told: str
+) -> None:
+    """What the provider says goes on in the fragment, Stripe's client secret does not."""
+    await post(visitor, "/basket", {"product": "tea", "add": "1"})
+    await post(visitor, "/orders", WHO)
+    order_id = gateway.orders[0]["orderId"]
+    async with visitor.get(f"/return?{added.format(order_id)}", allow_redirects=False) as response:
+        page, _, fragment = response.headers["Location"].partition("#")
+    assert (response.status, page) == (303, "/paystream/pages/Checkout/index.html")
+    assert fragment == f"order={order_id}{told}"
+
+
+def test_providers_may_do_on_the_checkout_page_what_the_settings_name() -> None:
+    stripe = ProviderOrigins(
+        scripts=("https://js.stripe.com",),
+        frames=("https://js.stripe.com", "https://hooks.stripe.com"),
+        calls=("https://api.stripe.com",),
+    )
+    rules = dict(r.split(" ", 1) for r in content_policy("https://pay.example", stripe).split("; "))
+    assert rules == {
+        "default-src": "'none'",
+        "script-src": "'self' https://js.stripe.com",
+        "style-src": "'self'",
+        "img-src": "'self'",
+        "connect-src": "'self' https://pay.example https://api.stripe.com",
+        "frame-src": "https://js.stripe.com https://hooks.stripe.com",
+        "form-action": "'self'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+    }

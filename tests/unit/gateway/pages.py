@@ -10,7 +10,8 @@ from services.gateway.webhooks import PATH as WEBHOOK_PATH
 
 PAGE = Path(__file__).parents[3] / "docs" / "http.md"
 _COMMON = set(
-    f"{openapi.EVERYWHERE} {openapi.WITH_CREDENTIAL} {openapi.WITH_BODY} {openapi.WITH_COMMAND}".split()
+    f"{openapi.EVERYWHERE} {openapi.WITH_CREDENTIAL} {openapi.WITH_BODY} {openapi.WITH_COMMAND} "
+    f"{openapi.WITH_KEY}".split()
 )
 
 
@@ -32,6 +33,7 @@ def routes() -> str:
         answers = str(route.status_code) + (", 202" if route.opt.get("command") else "")
         own = [f"`{c}`" for c in route.opt.get("refuses", "").split() if c not in _COMMON]
         own += ["`kafka-unavailable`, `overloaded`, `expired`"] if route.opt.get("command") else []
+        own += ["those of the `Idempotency-Key`"] if route.opt.get("keyed") else []
         call = f"`{method} {openapi.published(path)}`<br>{route.summary}"
         lines.append(f"| {call} | {who} | {answers} | {', '.join(own)} |")
     refusals = ", ".join(f"`{c}`" for c in openapi.WEBHOOK.split())

@@ -6,7 +6,7 @@ import pytest
 
 from services.gateway.access import client_network
 from services.gateway.catchup import read_cursor, write_cursor
-from services.gateway.checkout import back_to_shop
+from services.gateway.offer import with_order
 from services.gateway.reading import Cursor
 from shared.envelope import now_utc
 
@@ -43,7 +43,7 @@ def test_counted_address_is_the_last_one_that_nobody_can_forge(
     ],
 )
 def test_buyer_comes_back_to_the_configured_address(return_url: str, address: str) -> None:
-    assert back_to_shop(return_url, "o-1") == address
+    assert with_order(return_url, "o-1") == address
 
 
 def test_cursor_survives_its_text() -> None:

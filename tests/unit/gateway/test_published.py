@@ -5,10 +5,13 @@ import json
 import pytest
 
 from services.gateway.app import ROUTES
+from services.gateway.fields import RESERVED_IDS
 from services.gateway.openapi import codes, document
 from services.gateway.problems import TABLE, problem
+from services.gateway.webhooks import PATH as WEBHOOKS
 from shared import http_server
 from shared.errors import PaystreamError, Unavailable
+from shared.providers.registry import PROOFS
 from tests.unit.gateway.pages import PAGE, rendered
 
 
@@ -23,9 +26,20 @@ def test_every_code_that_a_route_may_refuse_with_is_published() -> None:
 
 
 def test_every_route_says_who_may_call_it() -> None:
-    known = {"buyer", "anyone", "orders:write", "payments:read"}
+    known = {"buyer", "anyone", "orders:write", "payments:read", "payments:refund", "payments:capture"}
     for route in ROUTES:
         assert set(route.opt["access"].split()) <= known
+
+
+def test_no_order_has_the_name_of_another_address() -> None:
+    paths = [path.split("/") for route in ROUTES for path in route.paths] + [WEBHOOKS.split("/")]
+    words = {parts[3] for parts in paths if parts[:3] == ["", "api", "payments"] and len(parts) > 3}
+    assert {word for word in words if not word.startswith("{")} == RESERVED_IDS
+
+
+def test_no_field_is_part_of_two_providers_proofs() -> None:
+    fields = [name for proof in PROOFS.values() for name in proof]
+    assert len(fields) == len(set(fields))
 
 
 def test_document_is_whole() -> None:

@@ -7,6 +7,24 @@ from pydantic import ValidationError
 
 from services.gateway.settings import GatewaySettings
 
+RAZORPAY = {
+    "key_id": "rzp_live_x",
+    "key_secret": "Ab3-cd5-Ef7-gh9-Ij1",
+    "webhook_secrets": ["Kl2-mn4-Op6-qr8-St0"],
+    "account": "acc_x",
+}
+STRIPE = {
+    "secret_key": "sk_live_51Hq8d2eZvKYlo",
+    "publishable_key": "pk_live_x",
+    "webhook_secrets": ["whsec_Uv1-wx3-Yz5-ab7"],
+    "account": "acct_x",
+}
+PAYPAL = {
+    "client_id": "AZx-live",
+    "client_secret": "Cd9-ef1-Gh3-ij5-Kl7",
+    "webhook_id": "8PT597110X687430LKGECATA",
+    "account": "B8EXAMPLEMID2",
+}
 GOOD: dict[str, Any] = {
     "kafka": {"bootstrap_servers": "kafka:9092", "replication_factor": 3},
     "database": {"url": "postgresql+asyncpg://gateway_app:x@db/paystream"},
@@ -14,14 +32,7 @@ GOOD: dict[str, Any] = {
     "http": {"port": 8700},
     "checkout": {"signing_key": "Zk3v9-Qp7xW2-mN8cT5-rL1yB6-hJ4dF0-sG"},
     "api_keys": [{"name": "shop", "key": "Qw9-er7-Ty5-ui3-Op1", "scopes": ["orders:write"]}],
-    "providers": {
-        "razorpay": {
-            "key_id": "rzp_live_x",
-            "key_secret": "Ab3-cd5-Ef7-gh9-Ij1",
-            "webhook_secrets": ["Kl2-mn4-Op6-qr8-St0"],
-            "account": "acc_x",
-        }
-    },
+    "providers": {"razorpay": RAZORPAY, "stripe": STRIPE, "paypal": PAYPAL},
     "public_url": "https://pay.example",
     "shop": {"name": "Tea", "return_url": "https://shop.example/thanks"},
     "mode": "production",
@@ -53,6 +64,11 @@ def test_good_production_settings_are_taken() -> None:
         (with_("public_url", ""), "PUBLIC_URL"),
         (with_("public_url", "http://pay.example"), "PUBLIC_URL"),
         (with_("providers", {}), "PROVIDERS__RAZORPAY"),
+        (with_("providers.razorpay", {**RAZORPAY, "webhook_secrets": []}), "RAZORPAY__WEBHOOK_SECRETS"),
+        (with_("providers.stripe", {**STRIPE, "webhook_secrets": []}), "STRIPE__WEBHOOK_SECRETS"),
+        (with_("providers.stripe", {**STRIPE, "secret_key": "sk_test_51Hq8d2eZvKYlo"}), "STRIPE__SECRET_KEY"),
+        (with_("providers.paypal", {**PAYPAL, "webhook_id": ""}), "PAYPAL__WEBHOOK_ID"),
+        (with_("providers.paypal", {**PAYPAL, "client_secret": "short"}), "PAYPAL__CLIENT_SECRET"),
         (with_("time_scale", 60), "TIME_SCALE"),
         (with_("failpoint", "gateway.after_accept:exit@1"), "FAILPOINT"),
         (with_("kafka", {"bootstrap_servers": "kafka:9092"}), "REPLICATION_FACTOR"),

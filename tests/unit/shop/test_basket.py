@@ -2,8 +2,8 @@
 
 import pytest
 
-from devstack.shop.basket import basket_of, rupees
-from devstack.shop.catalogue import DELIVERY_PRICE, PRODUCTS, QUANTITY_MAX
+from devstack.shop.basket import basket_of, money, rupees
+from devstack.shop.catalogue import EUROPE, INDIA, MARKETS, PRODUCTS, QUANTITY_MAX, Market
 from devstack.shop.payments import content_of
 from devstack.shop.sessions import Customer, Order, new_order_id
 
@@ -18,7 +18,7 @@ def test_lines_add_up_to_the_amount() -> None:
 
 def test_small_baskets_pay_for_delivery() -> None:
     basket = basket_of({"tea": 1})
-    assert basket.amount == 540_00 + DELIVERY_PRICE
+    assert basket.amount == 540_00 + INDIA.delivery_price
     assert basket.lines[-1].name == "Delivery"
 
 
@@ -45,9 +45,25 @@ def test_rupees_are_grouped_as_in_india(paise: int, text: str) -> None:
     assert rupees(paise) == text
 
 
+@pytest.mark.parametrize(
+    ("cents", "text"), [(0, "€0"), (9, "€0.09"), (11_50, "€11.50"), (1_234_00, "€1,234")]
+)
+def test_euros_are_written_as_in_europe(cents: int, text: str) -> None:
+    assert money(cents, EUROPE) == text
+
+
+def test_abroad_prices_are_of_their_own_and_hold_no_tax() -> None:
+    basket = basket_of({"tea": 2}, EUROPE)
+    assert basket.amount == 2 * 11_50 + EUROPE.delivery_price
+    assert {line.tax_rate for line in basket.lines} == {0}
+    content = content_of(Order(new_order_id(), basket.lines, ASHA, EUROPE))
+    assert (content["currency"], content["amount"]) == ("EUR", basket.amount)
+
+
+@pytest.mark.parametrize("market", MARKETS.values(), ids=list(MARKETS))
 @pytest.mark.parametrize("slug", PRODUCTS)
-def test_the_tax_told_is_the_part_of_the_price_that_is_tax(slug: str) -> None:
-    order = Order(new_order_id(), basket_of({slug: 3}).lines, ASHA)
+def test_the_tax_told_is_the_part_of_the_price_that_is_tax(slug: str, market: Market) -> None:
+    order = Order(new_order_id(), basket_of({slug: 3}, market).lines, ASHA, market)
     content = content_of(order)
     lines = content["lines"]
     assert isinstance(lines, list)

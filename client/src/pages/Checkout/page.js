@@ -22,8 +22,10 @@ import { addressOf, fetchOrder, renewToken, showOrder } from "./summary.js";
 /** @type {Record<string, {name: string, text: string}>} */
 const WAYS = {
   razorpay: { name: "Razorpay", text: "Cards, UPI, net banking and wallets" },
+  stripe: { name: "Card", text: "Credit and debit cards and more, with Stripe" },
+  paypal: { name: "PayPal", text: "Your PayPal balance, bank or cards" },
 };
-const STEP_OF = { pay: 0, resume: 0, opening: 0, open: 0, loading: 0, confirming: 1, processing: 1 };
+const STEP_OF = { pay: 0, resume: 0, opening: 0, open: 0, form: 0, leaving: 0, loading: 0, confirming: 1, processing: 1 };
 const DONE_SCREENS = ["paid", "partially_refunded", "refunded"];
 /** After this in *processing* a buyer wonders; say that leaving is safe. */
 const LONG_PROCESSING_MS = 20_000;
@@ -44,19 +46,21 @@ async function begin() {
   at("shop").textContent = config.shopName;
   link("back").href = config.backUrl ?? "/";
   link("return").href = config.backUrl ?? "/";
-  const { orderId, token } = openSession();
-  if (orderId) run(orderId, token);
+  const { orderId, token, cancelled } = openSession();
+  if (orderId) run(orderId, token, cancelled);
   else showStopped("There is no order to pay here", "Please open the checkout from the shop's basket.");
 }
 
-/** @param {string} orderId @param {string | null} token */
-function run(orderId, token) {
+/** @param {string} orderId @param {string | null} token @param {boolean} cancelled */
+function run(orderId, token, cancelled) {
   at("order").textContent = orderId;
   const checkout = new Checkout({
     gatewayUrl: config.gatewayUrl,
     orderId,
     token,
+    cancelled,
     accent: config.accent ?? "",
+    form: at("fields"),
     renewToken: () => renewToken(config.orderUrl, orderId),
   });
   link("done").href = addressOf(config.doneUrl ?? "", orderId);
@@ -92,6 +96,7 @@ function show(state) {
   showSteps(view.screen);
   showMoney(state, view);
   at("form").hidden = !view.canPay;
+  at("fields").hidden = view.screen !== "form";
   at("recheck").hidden = !view.canRecheck;
   at("done").hidden = !(DONE_SCREENS.includes(view.screen) && config.doneUrl);
   at("return").hidden = !["closed", "stopped"].includes(view.screen);
@@ -106,7 +111,7 @@ function show(state) {
  */
 function arrive(view, first) {
   document.title = `${view.notice?.title ?? view.title} · ${config.shopName}`;
-  const settled = view.tone === "good" || view.tone === "bad" || view.notice !== null;
+  const settled = view.tone === "good" || view.tone === "bad" || view.notice !== null || view.screen === "form";
   if (settled && !first) at("title").focus({ preventScroll: true });
   clearTimeout(processingTimer);
   at("more").hidden = true;
@@ -138,18 +143,21 @@ function showSteps(screen) {
 
 /** @param {CheckoutState} state @param {import("../../view.js").View} view */
 function showMoney({ payment, options }, view) {
-  showWays(options);
+  showWays(options, payment?.provider);
   if (payment?.amount == null || !payment.currency) return;
   const amount = formatMoney(payment.amount, payment.currency);
   say("total", amount);
   at("total").classList.remove("placeholder");
   say("pay", view.screen === "resume" ? `Continue to pay ${amount}` : view.notice ? `Try again: pay ${amount}` : `Pay ${amount}`);
   say("fine", payment.closesAt ? `We hold this order for you until ${formatTime(payment.closesAt)}.` : "");
-  at("test").hidden = !options.some((option) => option.keyId.startsWith("rzp_test_"));
+  at("test").hidden = !options.some(({ keyId }) => /^(rzp|pk)_test_/.test(keyId));
 }
 
-/** @param {CheckoutState["options"]} options */
-function showWays(options) {
+/**
+ * The choice, in the gateway's order; the provider of an earlier try is still the chosen one.
+ * @param {CheckoutState["options"]} options @param {string | null | undefined} before
+ */
+function showWays(options, before) {
   const box = at("providers");
   const names = options.map((option) => option.provider).join();
   if (box.dataset["names"] === names) return;
@@ -157,7 +165,9 @@ function showWays(options) {
   box.hidden = options.length === 0;
   box.className = options.length === 1 ? "only" : "";
   box.querySelectorAll(".way").forEach((way) => way.remove());
-  options.forEach(({ provider }, index) => box.append(wayToPay(provider, index === 0)));
+  const known = options.some(({ provider }) => provider === before);
+  const chosen = known ? before : options[0]?.provider;
+  options.forEach(({ provider }) => box.append(wayToPay(provider, provider === chosen)));
 }
 
 /** @param {string} provider @param {boolean} checked */
@@ -165,6 +175,7 @@ function wayToPay(provider, checked) {
   const words = WAYS[provider] ?? { name: provider, text: "" };
   const label = document.createElement("label");
   label.className = "way";
+  label.dataset["provider"] = provider;
   const input = Object.assign(document.createElement("input"), {
     type: "radio", name: "provider", value: provider, checked,
   });
