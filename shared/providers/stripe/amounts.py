@@ -33,8 +33,8 @@ def to_stripe(amount: int, currency: str) -> int:
     shift = _shift(currency)
     if shift is None:
         raise Rejected("currency-not-supported", f"Stripe does not take {currency}")
-    scaled, rest = (amount * 10**shift, 0) if shift >= 0 else divmod(amount, 10**-shift)
-    if rest:
+    scaled = _shifted(amount, shift)
+    if scaled is None:
         raise Rejected("amount-not-representable", f"Stripe takes {currency} in whole units only")
     if currency in THREE_DECIMAL and scaled % 10:
         raise Rejected("amount-not-representable", f"in {currency} the last digit must be 0 at Stripe")
@@ -46,8 +46,8 @@ def from_stripe(amount: int, currency: str) -> int:
     shift = _shift(currency)
     if shift is None:
         raise Malformed("unknown-currency", f"Stripe states an amount in {currency!r:.20}")
-    scaled, rest = (amount * 10**-shift, 0) if shift < 0 else divmod(amount, 10**shift)
-    if rest:
+    scaled = _shifted(amount, -shift)
+    if scaled is None:
         raise Malformed("amount-not-representable", f"{amount} in {currency} is no whole minor unit")
     return scaled
 
@@ -55,13 +55,13 @@ def from_stripe(amount: int, currency: str) -> int:
 def check(amount: int, currency: str) -> None:
     """Refuses what Stripe would not charge; the limit is said in our own minor units."""
     scaled = to_stripe(amount, currency)
+    most = CHARGE_MAX - (CHARGE_MAX % 100 if currency in WHOLE_TWO_DECIMAL else 0)
     least = CHARGE_MIN.get(currency, 1)
     if scaled < least:
         limit = from_stripe(least, currency)
         raise Rejected("amount-out-of-range", f"Stripe takes at least {limit} in {currency}")
-    if scaled > CHARGE_MAX:
-        shift = _shift(currency) or 0
-        limit = CHARGE_MAX * 10**-shift if shift < 0 else CHARGE_MAX // 10**shift
+    if scaled > most:
+        limit = from_stripe(most, currency)
         raise Rejected("amount-out-of-range", f"Stripe takes at most {limit} in {currency}")
 
 
@@ -72,3 +72,12 @@ def _shift(currency: str) -> int | None:
     if currency in ZERO_DECIMAL:
         return -exponent(currency)
     return 3 - exponent(currency) if currency in THREE_DECIMAL else None
+
+
+def _shifted(amount: int, decimals: int) -> int | None:
+    """`amount` with so many decimals more, or fewer; None when something would be cut off."""
+    factor = int(10 ** abs(decimals))
+    if decimals >= 0:
+        return amount * factor
+    scaled, rest = divmod(amount, factor)
+    return None if rest else scaled

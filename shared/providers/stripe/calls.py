@@ -61,14 +61,14 @@ class Calls:
         return done(lambda: decoded(kind, body))
 
     async def close(self) -> None:
-        await self._http.close_async()
+        await self._http.close_async()  # type: ignore[no-untyped-call]  # the SDK leaves it out
 
     async def _run(self, method: str, path: str, parameters: Parameters, *, writes: bool) -> str:
         try:
             answer = await self._client.raw_request_async(method, path, **parameters)
         except (stripe.StripeError, aiohttp.ClientError, TimeoutError) as error:
             raise classified(error, writes=writes) from error
-        return answer.body
+        return str(answer.body)
 
 
 def done(read: Callable[[], T]) -> T:
@@ -139,7 +139,9 @@ def _unclear(detail: str, *, writes: bool) -> PaystreamError:
 
 def _retry_after_s(error: stripe.StripeError) -> float:
     # Where the body is no JSON, the SDK puts the headers where the body would be.
-    headers = error.headers or error.json_body or {}
+    headers = error.headers or error.json_body
+    if not isinstance(headers, Mapping):
+        return RETRY_AFTER_S
     named = {str(name).lower(): str(value) for name, value in headers.items()}
     given = named.get("retry-after", "")
     if given.isascii() and given.isdigit():
