@@ -39,7 +39,7 @@ class RawEvent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A webhook made by hand: any object as an event, or any body, signed like the others."""
 
     event: str
-    object: dict[str, object] = {}
+    data: dict[str, object] = {}
     account: str | None = None
     livemode: bool = False
     body: str | None = None
@@ -129,7 +129,7 @@ class PaymentControl:
         text = raw.body
         if text is None:
             text = self._events.envelope(
-                event_id, raw.event, raw.object, account=raw.account, livemode=raw.livemode
+                event_id, raw.event, raw.data, account=raw.account, livemode=raw.livemode
             )
         with self._ledger.entry("webhook by hand") as entry:
             sent = self._events.post(entry, raw.event, text, raw.subject, raw.subject, plain=True)

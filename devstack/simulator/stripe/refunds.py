@@ -1,5 +1,7 @@
 """Refunds: pending or done at once, and now and then failed after they had succeeded."""
 
+from typing import Literal
+
 import msgspec
 
 from devstack.simulator.agenda import Agenda
@@ -14,6 +16,7 @@ from devstack.simulator.stripe.errors import ApiError
 from devstack.simulator.stripe.events import Events
 from devstack.simulator.stripe.ids import new_id
 
+Due = Literal["succeed", "fail"] | None
 PENDING_CARD_S = 60.0  # of the published cards whose refunds wait or fail
 
 
@@ -52,7 +55,7 @@ class Refunds:
         aftermath = charge.method.aftermath
         wait_s = PENDING_CARD_S if aftermath else self._account.refund_pending_s
         pending = aftermath == "refund_pending" or (not aftermath and wait_s > 0)
-        due = "fail" if aftermath == "refund_fail" else "succeed" if pending else None
+        due: Due = "fail" if aftermath == "refund_fail" else "succeed" if pending else None
         now = self._clock.now()
         refund_id = new_id("re" if charge.id.startswith("ch_") else "pyr")
         line = self._balance.book(entry, -amount, charge.currency, "refund", refund_id)
