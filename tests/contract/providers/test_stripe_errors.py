@@ -37,9 +37,10 @@ HTML = b"<html><body>502 Bad Gateway</body></html>"
 # The abridged object of Stripe's own documentation (PaymentIntents, The PaymentIntent object).
 INTENT = {
     "id": "pi_3MtwBwLkdIwHu7ix28a3tqPa", "object": "payment_intent", "amount": 2000, "amount_capturable": 0,
-    "amount_details": {"tip": {}}, "amount_received": 0, "application": None, "application_fee_amount": None,
+    "amount_received": 0, "application": None, "application_fee_amount": None,
     "automatic_payment_methods": {"enabled": True}, "canceled_at": None, "cancellation_reason": None,
-    "capture_method": "automatic", "client_secret": "pi_3MtwBwLkdIwHu7ix28a3tqPa_secret_YrKJUKribcBjcG8HVhfZluoGH",
+    "capture_method": "automatic",
+    "client_secret": "pi_3MtwBwLkdIwHu7ix28a3tqPa_secret_YrKJUKribcBjcG8HVhfZluoGH",
     "confirmation_method": "automatic", "created": 1680800504, "currency": "usd", "customer": None,
     "description": None, "last_payment_error": None, "latest_charge": None, "livemode": False,
     "metadata": {"reference": "attempt-0000000001", "order_id": "o-1"}, "next_action": None,

@@ -1,13 +1,14 @@
 """Stripe's objects in their published shapes, and odd ones, as facts or as Malformed."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import Malformed, PaystreamError, Rejected
+from shared.errors import Malformed, Rejected
 from shared.messages.facts import WebhookContent
 from shared.money import exponent
 from shared.providers.stripe import amounts
@@ -15,15 +16,45 @@ from tests.contract.providers.stripe_driver import stripe_adapter_at
 
 ADAPTER = stripe_adapter_at("http://127.0.0.1:9")
 Json = dict[str, Any]
-INTENT: Json = {"id": "pi_1", "amount": 2000, "currency": "usd", "status": "succeeded", "amount_received": 2000,
-                "latest_charge": "ch_1", "metadata": {}}  # fmt: skip
-CHARGE: Json = {"id": "ch_1", "amount": 2000, "currency": "usd", "status": "succeeded", "captured": True,
-                "amount_captured": 2000, "payment_intent": "pi_1", "created": 1_700_000_000}  # fmt: skip
-REFUND: Json = {"id": "re_1", "amount": 500, "currency": "usd", "status": "succeeded", "charge": "ch_1",
-                "payment_intent": "pi_1", "metadata": {"reference": "refund-1"}}  # fmt: skip
-DISPUTE: Json = {"id": "du_1", "amount": 2000, "currency": "usd", "status": "needs_response", "charge": "ch_1",
-                 "payment_intent": "pi_1", "reason": "fraudulent", "evidence_details": {"due_by": 1_700_500_000},
-                 "balance_transactions": []}  # fmt: skip
+INTENT: Json = {
+    "id": "pi_1",
+    "amount": 2000,
+    "currency": "usd",
+    "status": "succeeded",
+    "amount_received": 2000,
+    "latest_charge": "ch_1",
+    "metadata": {},
+}
+CHARGE: Json = {
+    "id": "ch_1",
+    "amount": 2000,
+    "currency": "usd",
+    "status": "succeeded",
+    "captured": True,
+    "amount_captured": 2000,
+    "payment_intent": "pi_1",
+    "created": 1_700_000_000,
+}
+REFUND: Json = {
+    "id": "re_1",
+    "amount": 500,
+    "currency": "usd",
+    "status": "succeeded",
+    "charge": "ch_1",
+    "payment_intent": "pi_1",
+    "metadata": {"reference": "refund-1"},
+}
+DISPUTE: Json = {
+    "id": "du_1",
+    "amount": 2000,
+    "currency": "usd",
+    "status": "needs_response",
+    "charge": "ch_1",
+    "payment_intent": "pi_1",
+    "reason": "fraudulent",
+    "evidence_details": {"due_by": 1_700_500_000},
+    "balance_transactions": [],
+}
 
 
 def body(event_type: str, entity: Json, **fields: object) -> bytes:
@@ -193,17 +224,21 @@ def test_what_cannot_be_understood_is_malformed(event_type: str, entity: Json, c
         read(event_type, entity, **changes)
 
 
-@given(st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=10),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-        st.sampled_from([*INTENT, *CHARGE, "x"]), inner, max_size=6), max_leaves=12,
-), st.sampled_from(["payment_intent.succeeded", "charge.updated", "refund.failed", "charge.dispute.closed"]))  # fmt: skip
-def test_nothing_but_our_errors_comes_out(entity: object, event_type: str) -> None:
+LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=10)
+NAMES = st.sampled_from([*INTENT, *CHARGE, "x"])
+ANYTHING = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=6),
+    max_leaves=12,
+)
+EVENTS = ("payment_intent.succeeded", "charge.updated", "refund.failed", "charge.dispute.closed")
+
+
+@given(ANYTHING, st.sampled_from(EVENTS))
+def test_nothing_but_malformed_comes_out(entity: object, event_type: str) -> None:
     raw = json.dumps({"id": "evt_1", "type": event_type, "data": {"object": entity}}).encode()
-    try:
-        ADAPTER.read_webhook(raw)
-    except PaystreamError as error:
-        assert isinstance(error, Malformed)
+    with suppress(Malformed):
+        assert ADAPTER.read_webhook(raw).event_type == event_type
 
 
 # --- amounts ----------------------------------------------------------------------------------------------
