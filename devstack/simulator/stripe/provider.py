@@ -17,6 +17,7 @@ from devstack.simulator.stripe.books import NAME, Books
 from devstack.simulator.stripe.buyers import Buyers, Form
 from devstack.simulator.stripe.calls import ChargeCalls, IntentCalls
 from devstack.simulator.stripe.control import MoneyControl, PaymentControl
+from devstack.simulator.stripe.currencies import WHOLE_ONLY
 from devstack.simulator.stripe.disputes import Disputes
 from devstack.simulator.stripe.element import Element
 from devstack.simulator.stripe.events import Events
@@ -95,11 +96,12 @@ class Stripe:
         }
 
     def totals(self) -> dict[str, object]:
-        """Sums in Stripe's own units."""
+        """Sums as other providers count them: where Stripe adds two decimals, without them."""
         captured: Counter[str] = Counter()
         charges = [charge for charge in self._books.charges if charge.captured]
         for charge in charges:
-            captured[charge.currency.upper()] += charge.amount_captured
+            scale = 100 if charge.currency in WHOLE_ONLY else 1
+            captured[charge.currency.upper()] += charge.amount_captured // scale
         return {"captured": captured, "captures": len(charges), "refunds": len(self._books.refunds)}
 
     def _pay(self, intent_id: str, form: dict[str, object]) -> None:

@@ -2,7 +2,8 @@
 
 Facts (SDK `stripe` 16.1.0, read and measured): its own retry repeats POSTs and stays off; it invents an
 idempotency key unless one is given; its default time-out is 80 s; a 409 comes as APIError; errors while
-the body is read leave it as they are. Raw requests give the answer's text, so no object is built twice.
+the body is read leave it as they are, and a body that is no UTF-8 as UnicodeDecodeError. Raw requests
+give the answer's text, so no object is built twice.
 """
 
 from collections.abc import Callable, Mapping
@@ -66,7 +67,7 @@ class Calls:
     async def _run(self, method: str, path: str, parameters: Parameters, *, writes: bool) -> str:
         try:
             answer = await self._client.raw_request_async(method, path, **parameters)
-        except (stripe.StripeError, aiohttp.ClientError, TimeoutError) as error:
+        except (stripe.StripeError, aiohttp.ClientError, TimeoutError, UnicodeDecodeError) as error:
             raise classified(error, writes=writes) from error
         return str(answer.body)
 

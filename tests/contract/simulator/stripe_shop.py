@@ -24,7 +24,8 @@ const came = new URLSearchParams(location.search);
 const secret = came.get("payment_intent_client_secret");
 if (secret) {
   tell("returned", Object.fromEntries(came));
-  stripe.retrievePaymentIntent(secret).then((answer) => tell("retrieved", answer.paymentIntent ?? answer.error));
+  stripe.retrievePaymentIntent(secret)
+    .then((answer) => tell("retrieved", answer.paymentIntent ?? answer.error));
 } else {
   const elements = stripe.elements({ clientSecret: options.clientSecret, locale: "en-US" });
   const element = elements.create("payment");
