@@ -27,18 +27,16 @@ def build(settings: Settings) -> web.Application:
     gate = Gate(ledger, clock, misbehaviour)
     deliveries = Deliveries(ledger, clock, agenda, misbehaviour, settings.seed)
     razorpay = Razorpay(settings.config.razorpay, ledger, clock, agenda, misbehaviour, deliveries, gate)
-    providers: list[Razorpay | Stripe] = [razorpay]
+    providers: dict[str, Razorpay | Stripe] = {razorpay.name: razorpay}
     if settings.config.stripe is not None:
-        stripe = Stripe(settings.config.stripe, ledger, clock, agenda, deliveries, gate)
-        providers.append(stripe)
-    named = {provider.name: provider for provider in providers}
-    control = Control(ledger, clock, misbehaviour, deliveries, gate, named)
+        providers["stripe"] = Stripe(settings.config.stripe, ledger, clock, agenda, deliveries, gate)
+    control = Control(ledger, clock, misbehaviour, deliveries, gate, providers)
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         ledger.open()
         gate.recount()
         deliveries.recount()
-        for provider in providers:
+        for provider in providers.values():
             provider.start()
         await deliveries.start()
         appointments = asyncio.create_task(agenda.run())
@@ -52,6 +50,6 @@ def build(settings: Settings) -> web.Application:
     app = web.Application()
     app.cleanup_ctx.append(running)
     control.add_routes(app)
-    for provider in providers:
+    for provider in providers.values():
         provider.add_routes(app)
     return app

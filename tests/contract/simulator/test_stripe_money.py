@@ -35,7 +35,7 @@ def test_refunds_in_parts_until_nothing_is_left(stripe_sdk: stripe.StripeClient,
     charge_id = paid()
     refund = stripe_sdk.v1.refunds.create({"charge": charge_id, "amount": 2000, "metadata": {"a": "b"}})
     assert (refund.object, refund.amount, refund.status) == ("refund", 2000, "succeeded")
-    assert (refund.charge, refund.metadata) == (charge_id, {"a": "b"})
+    assert (refund.charge, refund.to_dict()["metadata"]) == (charge_id, {"a": "b"})
     charge = stripe_sdk.v1.charges.retrieve(charge_id)
     assert (charge.amount_refunded, charge.refunded) == (2000, False)
     with pytest.raises(stripe.InvalidRequestError) as caught:
