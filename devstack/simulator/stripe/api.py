@@ -72,7 +72,7 @@ class StripeApi:
             text = "You did not provide an API key."
             return _refusal(ApiError(text, status=401))
         for known in (self._account.secret_key, self._account.publishable_key):
-            if hmac.compare_digest(given.encode(), known.encode()):
+            if hmac.compare_digest(given.encode(errors="replace"), known.encode()):
                 return None
         return _refusal(ApiError(f"Invalid API Key provided: {given[:7]}***", status=401))
 
