@@ -15,6 +15,7 @@ from devstack.simulator.ledger import Ledger
 from devstack.simulator.misbehaviour import Misbehaviour
 from devstack.simulator.razorpay.provider import Razorpay
 from devstack.simulator.settings import Settings
+from devstack.simulator.stripe.provider import Stripe
 
 
 def build(settings: Settings) -> web.Application:
@@ -26,13 +27,17 @@ def build(settings: Settings) -> web.Application:
     gate = Gate(ledger, clock, misbehaviour)
     deliveries = Deliveries(ledger, clock, agenda, misbehaviour, settings.seed)
     razorpay = Razorpay(settings.config.razorpay, ledger, clock, agenda, misbehaviour, deliveries, gate)
-    control = Control(ledger, clock, misbehaviour, deliveries, gate, {razorpay.name: razorpay})
+    providers: dict[str, Razorpay | Stripe] = {razorpay.name: razorpay}
+    if settings.config.stripe is not None:
+        providers["stripe"] = Stripe(settings.config.stripe, ledger, clock, agenda, deliveries, gate)
+    control = Control(ledger, clock, misbehaviour, deliveries, gate, providers)
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         ledger.open()
         gate.recount()
         deliveries.recount()
-        razorpay.start()
+        for provider in providers.values():
+            provider.start()
         await deliveries.start()
         appointments = asyncio.create_task(agenda.run())
         yield
@@ -45,5 +50,6 @@ def build(settings: Settings) -> web.Application:
     app = web.Application()
     app.cleanup_ctx.append(running)
     control.add_routes(app)
-    razorpay.add_routes(app)
+    for provider in providers.values():
+        provider.add_routes(app)
     return app

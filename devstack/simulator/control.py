@@ -49,8 +49,7 @@ class Control:
         app.router.add_routes(
             [
                 web.get("/", page(_STATIC / "dashboard.html")),
-                web.get("/static/dashboard.js", page(_STATIC / "dashboard.js")),
-                web.get("/static/dashboard.css", page(_STATIC / "dashboard.css")),
+                *(web.get(f"/static/{file.name}", page(file)) for file in sorted(_STATIC.glob("*.*s"))),
                 web.get("/_sim/health", self.health),
                 web.get("/_sim/ledger", self.ledger),
                 web.get("/_sim/faults", self.faults),

@@ -40,7 +40,7 @@ class Letter:
 
 
 class Webhook(Row, frozen=True, kw_only=True):
-    """One event as it was signed: body and headers never change again."""
+    """One event as it was first signed: the body never changes again."""
 
     provider: str
     event: str
@@ -50,6 +50,7 @@ class Webhook(Row, frozen=True, kw_only=True):
     subject: str  # the id of the object that it is about, e.g. an order
     identity: str  # the same in words that do not change from run to run
     created_at: float
+    secret: Secret = "current"  # which one the faults chose, for providers that sign each try anew
 
 
 class Try(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +89,7 @@ class Policy:
     first_retry_s: float
     longest_retry_s: float
     give_up_after_s: float
+    sign: Callable[[Webhook], dict[str, str]] | None = None  # headers for each try; None: as at first
 
     def retry_in_s(self, failures: int, jitter: float) -> float:
         """Exponential, ±10 % so that a burst of failures does not come back as a burst."""
@@ -154,6 +156,7 @@ class Deliveries:
             subject=letter.subject,
             identity=letter.identity,
             created_at=now,
+            secret=plan.secret,
         )
         entry.put(self.webhooks, webhook)
         state: DeliveryState = "pending"
@@ -233,14 +236,16 @@ class Deliveries:
         at = self._clock.now()
         status: int | None = None
         error: str | None = None
-        deadline_s = self._policies[webhook.provider].deadline_s
+        policy = self._policies[webhook.provider]
+        headers = webhook.headers if policy.sign is None else policy.sign(webhook)
+        deadline_s = policy.deadline_s
         # From 5 s on aiohttp rounds a deadline up to a whole second, unless told where to begin.
         deadline = aiohttp.ClientTimeout(total=deadline_s, ceil_threshold=deadline_s + 1)
         try:
             async with self._session.post(
                 webhook.url,
                 data=webhook.body.encode(),
-                headers=webhook.headers,
+                headers=headers,
                 timeout=deadline,
                 allow_redirects=False,
             ) as response:

@@ -35,6 +35,7 @@ class ApiNext(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     before: bool = False  # strike before the provider acts, so that there is no effect
     pay: dict[str, object] | None = None  # pays the order at once, before the answer is held
     alter: dict[str, object] | None = None  # fields laid over the JSON answer
+    retry_after_s: int | None = None  # what a 429 asks for; without it, it says nothing
 
 
 class ApiFault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -52,6 +53,7 @@ class ApiFault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     before: Probability = 0.0  # that an error strikes before the provider acts
     alter: dict[str, object] | None = None
     alter_p: Probability = 1.0
+    retry_after_s: int | None = None
     next: list[ApiNext] = msgspec.field(default_factory=list)
 
     def matches(self, call: str) -> bool:

@@ -40,6 +40,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     result: str | None = None
     answered: Callable[[], None] | None = None
+    headers: dict[str, str] = {}
 
 
 class Call(Row, frozen=True, kw_only=True):
@@ -86,6 +87,9 @@ class Api(Protocol):
 
 
 Handler = Callable[[ApiCall, Entry], Answer]
+# Told of a made-up 500 before it leaves, with the answer that it hides, or None where nothing was done:
+# for a provider that keeps answers under a key and would replay this one too.
+Struck = Callable[[ApiCall, Entry, Answer | None], None]
 
 
 class Gate:
@@ -104,7 +108,7 @@ class Gate:
                 self._misbehaviour.remember(f"api {call.method} {call.route}", call.identity)
 
     def route(
-        self, api: Api, path: str, handler: Handler
+        self, api: Api, path: str, handler: Handler, struck: Struck | None = None
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """An aiohttp handler for one route of a provider's API."""
 
@@ -117,16 +121,22 @@ class Gate:
                 headers={name.lower(): value for name, value in request.headers.items()},
                 body=await request.read(),
             )
-            return await self._serve(api, path, handler, call, request)
+            return await self._serve(api, path, handler, call, request, struck)
 
         return serve
 
     async def _serve(
-        self, api: Api, path: str, handler: Handler, call: ApiCall, request: web.Request
+        self,
+        api: Api,
+        path: str,
+        handler: Handler,
+        call: ApiCall,
+        request: web.Request,
+        struck: Struck | None,
     ) -> web.StreamResponse:
         identity = api.identity(call)
         plan = self._misbehaviour.for_call(call.method, call.path, route=path, identity=identity)
-        answer = self._act(api, path, handler, call, request, identity, plan)
+        answer = self._act(api, path, handler, call, request, identity, plan, struck)
         await self._ledger.durable()
         try:
             if plan.pay is not None:
@@ -148,6 +158,7 @@ class Gate:
         request: web.Request,
         identity: str,
         plan: CallPlan,
+        struck: Struck | None,
     ) -> Answer:
         """Does the work and writes it together with the call, as one line."""
         with self._ledger.entry(f"{call.method} {path}") as entry:
@@ -159,6 +170,8 @@ class Gate:
                 answer = api.error(500)
             else:
                 answer = handler(call, entry)
+            if struck is not None and refused is None and plan.error == "status_500":
+                struck(call, entry, answer if acted else None)
             entry.put(self.calls, self._row(api, path, call, request, identity, plan, answer, acted))
         return answer
 
@@ -210,7 +223,10 @@ def _respond(api: Api, answer: Answer, plan: CallPlan, request: web.Request) -> 
         return web.Response(status=_status(plan, answer), text=page, content_type="text/html")
     if plan.error is not None:
         answer = api.error(_status(plan, answer))
+    headers = dict(answer.headers)
+    if plan.error == "status_429" and plan.retry_after_s is not None:
+        headers["Retry-After"] = str(plan.retry_after_s)
     body = answer.body
     if plan.alter is not None:
         body = msgspec.json.encode({**msgspec.json.decode(body, type=dict), **plan.alter})
-    return web.Response(status=answer.status, body=body, content_type="application/json")
+    return web.Response(status=answer.status, body=body, headers=headers, content_type="application/json")

@@ -56,6 +56,7 @@ class CallPlan(msgspec.Struct):
     delay_s: float = 0.0
     pay: dict[str, object] | None = None
     alter: dict[str, object] | None = None
+    retry_after_s: int | None = None
 
 
 class WebhookPlan(msgspec.Struct):
@@ -181,6 +182,7 @@ class Misbehaviour:
             plan.delay_s += seconds(upcoming.delay_s, self._draw(drawn_for, "delay_s"))
             plan.pay = upcoming.pay
             plan.alter = upcoming.alter
+            plan.retry_after_s = upcoming.retry_after_s
             self._bite(entry, "api", upcoming.do, drawn_for, subject, None)
             return True
         return False
@@ -200,6 +202,7 @@ class Misbehaviour:
                 plan.error = effect
                 before = self._draw(drawn_for, f"{number} before") < rule.before
                 plan.before = before or effect == "drop_before"
+                plan.retry_after_s = rule.retry_after_s
                 self._bite(entry, "api", effect, drawn_for, subject, drawn)
         delay_s = seconds(rule.delay_s, self._draw(drawn_for, f"{number} delay_s"))
         drawn = self._draw(drawn_for, f"{number} delay")

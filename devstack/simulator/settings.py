@@ -5,12 +5,14 @@ from pathlib import Path
 import msgspec
 
 from devstack.simulator.razorpay.account import Account
+from devstack.simulator.stripe.account import Account as StripeAccount
 
 
 class Config(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The configuration file: one section for each provider."""
 
     razorpay: Account
+    stripe: StripeAccount | None = None
 
 
 class Settings(msgspec.Struct, kw_only=True, frozen=True):

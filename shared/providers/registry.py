@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from shared.providers.base import Adapter
 from shared.providers.razorpay import RazorpayAdapter
+from shared.providers.stripe import StripeAdapter
 from shared.settings import ProviderSettings
 
 
@@ -12,6 +13,8 @@ def adapters(settings: ProviderSettings) -> dict[str, Adapter]:
     found: dict[str, Adapter] = {}
     if settings.razorpay is not None:
         found["razorpay"] = RazorpayAdapter(settings.razorpay)
+    if settings.stripe is not None:
+        found["stripe"] = StripeAdapter(settings.stripe)
     return found
 
 

@@ -1,5 +1,7 @@
 /* The operator's page: reads the ledger, shows it, and plays bank, buyer and person in the dashboard. */
 
+import { stripePayments } from "./dashboard-stripe.js";
+
 const REFRESH_MS = 1500;
 const SHOWN = 150;
 
@@ -31,6 +33,8 @@ const TONES = {
   paid: "good", captured: "good", processed: "good", delivered: "good", won: "good",
   failed: "bad", given_up: "bad", dropped: "bad", endpoint_disabled: "bad", lost: "bad",
   authorized: "busy", pending: "busy", attempted: "busy", open: "busy", under_review: "busy",
+  succeeded: "good", canceled: "bad", requires_action: "busy", requires_capture: "busy", processing: "busy",
+  needs_response: "busy", warning_needs_response: "busy", warning_under_review: "busy",
 };
 
 const status = (word) => element("span", `status ${TONES[word] ?? ""}`, word.replaceAll("_", " "));
@@ -46,7 +50,7 @@ async function act(path, body, method = "POST") {
   const answer = await fetch(`/_sim${path}`, { method, body: body ? JSON.stringify(body) : undefined });
   if (!answer.ok) {
     const { error } = await answer.json();
-    say(error?.description ?? error ?? "That did not work.");
+    say(error?.description ?? error?.message ?? error ?? "That did not work.");
   }
   await refresh();
 }
@@ -80,6 +84,7 @@ function razorpayOrders({ razorpay }) {
     head.title = paid ? "Pay again forces a second capture on this order" : "";
     const card = element("article", "card", head, ...payments.map((p) => razorpayPayment(p, razorpay)).flat());
     card.dataset.id = order.id;
+    card.dataset.at = order.created_at;
     return card;
   });
 }
@@ -166,8 +171,14 @@ function callRows({ calls }) {
   return rows.length ? [element("article", "card", ...rows)] : [];
 }
 
+/* The cards of all providers, newest first. */
+function allOrders(shown) {
+  const cards = [...razorpayOrders(shown), ...stripePayments(shown, { element, status, action, clock })];
+  return cards.sort((one, other) => Number(other.dataset.at) - Number(one.dataset.at));
+}
+
 const PANELS = {
-  orders: [razorpayOrders, "No orders yet", "They appear as soon as the shop creates one through the API."],
+  orders: [allOrders, "No orders yet", "They appear as soon as the shop creates one through the API."],
   webhooks: [webhookRows, "No webhooks yet", "Each event is listed here with every try and what was answered."],
   calls: [callRows, "No API calls yet", "Every call is listed here, also those that were never answered."],
 };
@@ -177,8 +188,17 @@ function tile(value, label) {
 }
 
 function showTiles() {
-  const { captured, captures, refunds } = view.totals.razorpay;
-  const webhooks = view.totals.webhooks;
+  const { webhooks, ...providers } = view.totals;
+  const captured = {};
+  let captures = 0;
+  let refunds = 0;
+  for (const each of Object.values(providers)) {
+    captures += each.captures;
+    refunds += each.refunds;
+    for (const [currency, amount] of Object.entries(each.captured)) {
+      captured[currency] = (captured[currency] ?? 0) + amount;
+    }
+  }
   const sums = Object.entries(captured).map(([currency, amount]) => money(amount, currency));
   by("tiles").replaceChildren(
     tile(sums.join(" + ") || "–", "captured"),
@@ -190,8 +210,10 @@ function showTiles() {
 
 function show() {
   for (const name of Object.keys(PANELS)) {
-    const rows = name === "orders" ? view.razorpay.orders : view[name];
-    by(`count-${name}`).textContent = rows.length === SHOWN ? `newest ${SHOWN}` : rows.length || "";
+    const lists = name === "orders" ? [view.razorpay.orders, view.stripe?.payment_intents ?? []] : [view[name]];
+    const rows = lists.flat();
+    const more = lists.some((list) => list.length === SHOWN);
+    by(`count-${name}`).textContent = more ? `newest ${SHOWN}` : rows.length || "";
   }
   const [rows, title, text] = PANELS[tab];
   const cards = rows(view);

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from shared.providers.razorpay import RazorpayAdapter
+from shared.providers.stripe import StripeAdapter
 from shared.settings import RazorpaySettings
+from tests.contract.providers.stripe_driver import StripeDriver, stripe_adapter_at
 from tests.contract.simulator.running import (
     ACCOUNT_ID,
     KEY_ID,
@@ -20,6 +22,7 @@ from tests.contract.simulator.running import (
     Simulator,
     receiving,
 )
+from tests.contract.simulator.stripe_running import StripeSimulator, running
 
 
 def adapter_at(base_url: str, timeout_s: float = 2.0) -> RazorpayAdapter:
@@ -110,3 +113,25 @@ def http() -> Callable[[int, bytes, str], bytes]:
         return f"{head}\r\n\r\n".encode() + body
 
     return build
+
+
+@pytest.fixture(scope="module")
+def stripe_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[StripeSimulator, Receiver]]:
+    with running(tmp_path_factory.mktemp("stripe")) as world:
+        yield world
+
+
+@pytest.fixture
+async def stripe_adapter(
+    stripe_world: tuple[StripeSimulator, Receiver],
+) -> AsyncIterator[StripeAdapter]:
+    simulator, _ = stripe_world
+    adapter = stripe_adapter_at(simulator.api)
+    yield adapter
+    await adapter.close()
+    simulator.control("DELETE", "/faults")
+
+
+@pytest.fixture
+def stripe_driver(stripe_world: tuple[StripeSimulator, Receiver]) -> StripeDriver:
+    return StripeDriver(stripe_world[0])

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 import razorpay
+import stripe
 
 from tests.contract.simulator.running import Json, Receiver, Simulator, receiving
+from tests.contract.simulator.stripe_running import StripeSimulator, running
 
 _receipts = count(1)
 
@@ -75,3 +77,22 @@ def own_simulator(tmp_path: Path) -> Iterator[Callable[..., tuple[Simulator, Rec
         yield start
         for simulator in started:
             simulator.stop()
+
+
+@pytest.fixture(scope="module")
+def stripe_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[StripeSimulator, Receiver]]:
+    with running(tmp_path_factory.mktemp("stripe")) as world:
+        yield world
+
+
+@pytest.fixture
+def stripe_simulator(stripe_world: tuple[StripeSimulator, Receiver]) -> Iterator[StripeSimulator]:
+    simulator, receiver = stripe_world
+    receiver.answer = lambda _arrival: 200
+    yield simulator
+    simulator.control("DELETE", "/faults")
+
+
+@pytest.fixture
+def stripe_sdk(stripe_simulator: StripeSimulator) -> stripe.StripeClient:
+    return stripe_simulator.sdk()

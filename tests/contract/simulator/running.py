@@ -64,6 +64,7 @@ class Arrival:
     signature: str
     raw: bytes
     status: int
+    headers: dict[str, str] = field(default_factory=dict)  # names in lower case
 
     @property
     def body(self) -> Json:
@@ -107,10 +108,11 @@ def receiving() -> Iterator[Receiver]:
             raw = self.rfile.read(int(self.headers["Content-Length"]))
             arrival = Arrival(
                 time.time(),
-                self.headers["x-razorpay-event-id"],
-                self.headers["X-Razorpay-Signature"],
+                self.headers.get("x-razorpay-event-id", ""),
+                self.headers.get("X-Razorpay-Signature", ""),
                 raw,
                 0,
+                {name.lower(): value for name, value in self.headers.items()},
             )
             arrival.status = receiver.answer(arrival)
             hold_s = receiver.hold_s

@@ -1,0 +1,1 @@
+"""Stripe as its published documents describe it; its paths stand below /stripe."""
