@@ -13,6 +13,7 @@ from devstack.simulator.deliveries import Deliveries
 from devstack.simulator.gate import Gate
 from devstack.simulator.ledger import Ledger
 from devstack.simulator.misbehaviour import Misbehaviour
+from devstack.simulator.paypal.provider import PayPal
 from devstack.simulator.razorpay.provider import Razorpay
 from devstack.simulator.settings import Settings
 
@@ -26,13 +27,21 @@ def build(settings: Settings) -> web.Application:
     gate = Gate(ledger, clock, misbehaviour)
     deliveries = Deliveries(ledger, clock, agenda, misbehaviour, settings.seed)
     razorpay = Razorpay(settings.config.razorpay, ledger, clock, agenda, misbehaviour, deliveries, gate)
-    control = Control(ledger, clock, misbehaviour, deliveries, gate, {razorpay.name: razorpay})
+    providers: dict[str, Razorpay | PayPal] = {razorpay.name: razorpay}
+    if settings.config.paypal is not None:
+        base = f"http://{settings.host}:{settings.port}"
+        folder = settings.data_dir / "paypal"
+        providers["paypal"] = PayPal(
+            settings.config.paypal, base, folder, ledger, clock, agenda, deliveries, gate
+        )
+    control = Control(ledger, clock, misbehaviour, deliveries, gate, providers)
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         ledger.open()
         gate.recount()
         deliveries.recount()
-        razorpay.start()
+        for provider in providers.values():
+            provider.start()
         await deliveries.start()
         appointments = asyncio.create_task(agenda.run())
         yield
@@ -45,5 +54,6 @@ def build(settings: Settings) -> web.Application:
     app = web.Application()
     app.cleanup_ctx.append(running)
     control.add_routes(app)
-    razorpay.add_routes(app)
+    for provider in providers.values():
+        provider.add_routes(app)
     return app

@@ -40,6 +40,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     result: str | None = None
     answered: Callable[[], None] | None = None
+    headers: dict[str, str] = {}
+    content_type: str = "application/json"
 
 
 class Call(Row, frozen=True, kw_only=True):
@@ -213,4 +215,6 @@ def _respond(api: Api, answer: Answer, plan: CallPlan, request: web.Request) -> 
     body = answer.body
     if plan.alter is not None:
         body = msgspec.json.encode({**msgspec.json.decode(body, type=dict), **plan.alter})
-    return web.Response(status=answer.status, body=body, content_type="application/json")
+    return web.Response(
+        status=answer.status, body=body, content_type=answer.content_type, headers=answer.headers
+    )

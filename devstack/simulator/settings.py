@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from devstack.simulator.paypal.account import Account as PayPalAccount
 from devstack.simulator.razorpay.account import Account
 
 
@@ -11,6 +12,7 @@ class Config(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The configuration file: one section for each provider."""
 
     razorpay: Account
+    paypal: PayPalAccount | None = None
 
 
 class Settings(msgspec.Struct, kw_only=True, frozen=True):

@@ -180,8 +180,8 @@ class PayPalAdapter:
         value = amounts.decimal_text(request.amount, request.currency)
         body = {
             "amount": {"currency_code": request.currency, "value": value},
-            "custom_id": request.order_id,
             "invoice_id": request.key,
+            "custom_id": request.key,  # both: see `refund_reference`
         }
         if request.reason:
             body["note_to_payer"] = request.reason[:NOTE_LENGTH_MAX]
@@ -216,7 +216,7 @@ class PayPalAdapter:
         return await self._calls.get(f"/v2/checkout/orders/{_id(provider_order_id)}", Order)
 
     async def _disputes_of(self, charge_id: str) -> list[DisputeFact]:
-        """An app without the permission to see disputes still takes payments; these facts are missing then."""
+        """An app that may not see disputes still takes payments; these facts are missing then."""
         try:
             return [fact async for fact in self._lists.disputes_of(_id(charge_id))]
         except Unavailable as refused:

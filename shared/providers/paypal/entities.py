@@ -56,12 +56,13 @@ class Capture(msgspec.Struct, frozen=True):
 
 
 class Refund(msgspec.Struct, frozen=True):
-    """A refund (PayPal docs, Payments v2, Show refund details). `invoice_id` is our reference."""
+    """A refund (PayPal docs, Payments v2, Show refund details)."""
 
     id: str
     status: str
     amount: Amount | None = None
     invoice_id: str = ""
+    custom_id: str = ""
     status_details: Reason = Reason()
     create_time: datetime | None = None
     links: list[Link] = []
@@ -150,6 +151,7 @@ class TransactionInfo(msgspec.Struct, frozen=True):
     paypal_reference_id: str = ""
     paypal_reference_id_type: str = ""
     invoice_id: str = ""
+    custom_field: str = ""
 
 
 class TransactionDetail(msgspec.Struct, frozen=True):

@@ -1,7 +1,5 @@
 """PayPal's orders, captures and refunds, read into facts."""
 
-import msgspec
-
 from shared.errors import Malformed
 from shared.messages.facts import ChargeFact, ChargeState, ProviderOrderFact, RefundFact, RefundState, Seen
 from shared.providers.paypal.amounts import minor_units
@@ -87,24 +85,26 @@ def refund(entity: Refund, charge_id: str, currency: str, amount: int) -> Refund
         state=state,
         amount=amount if entity.amount is None else _positive(entity.amount),
         currency=currency if entity.amount is None else _currency(entity.amount),
-        reference=entity.invoice_id,
+        reference=refund_reference(entity.invoice_id, entity.custom_id),
         at=entity.create_time,
         failure=_slug(entity.status_details.reason or entity.status) if state == "failed" else "",
     )
 
 
+def refund_reference(invoice_id: str, custom_id: str) -> str:
+    """Our refund's id, which we write into both. One made in the dashboard repeats the payment's two."""
+    return invoice_id if invoice_id == custom_id else ""
+
+
 def _refund_of(entity: Order, unit: PurchaseUnit, refunded: Refund) -> RefundFact:
-    """One of an order's refunds. Made in the dashboard it repeats the order's invoice id: none of ours."""
+    """One of an order's refunds."""
     if refunded.amount is None:
         raise Malformed("provider-answer-unreadable", f"refund {refunded.id} has no amount")
     captures = unit.payments.captures
     charge_id = _up(refunded.links) or (captures[0].id if len(captures) == 1 else "")
     if not charge_id:
         raise Malformed("provider-answer-unreadable", f"refund {refunded.id} of {entity.id} has no capture")
-    fact = refund(refunded, charge_id, "", 0)
-    if fact.reference and fact.reference == unit.invoice_id:
-        return msgspec.structs.replace(fact, reference="")
-    return fact
+    return refund(refunded, charge_id, "", 0)
 
 
 def _unit(entity: Order) -> PurchaseUnit:

@@ -10,6 +10,7 @@ from typing import Literal
 from shared.messages.facts import ChargeFact, ChargeState, RefundFact, RefundState, SettlementLine
 from shared.providers.paypal.amounts import minor_units
 from shared.providers.paypal.entities import TransactionInfo
+from shared.providers.paypal.reading import refund_reference
 
 PAYMENTS = "T00"
 REFUND = "T1107"
@@ -54,7 +55,7 @@ def refund(line: TransactionInfo) -> RefundFact:
         state=_REFUNDS.get(line.transaction_status, "pending"),
         amount=abs(_amount(line)),
         currency=_currency(line),
-        reference=line.invoice_id,
+        reference=refund_reference(line.invoice_id, line.custom_field),
         at=line.transaction_initiation_date,
     )
 
