@@ -17,6 +17,7 @@ from devstack.simulator.misbehaviour import Misbehaviour
 from devstack.simulator.pages import page
 
 _STATIC = Path(__file__).with_name("static")
+_PAYPAL = Path(__file__).with_name("paypal") / "static" / "dashboard.js"
 
 
 class Provider(Protocol):
@@ -50,6 +51,7 @@ class Control:
             [
                 web.get("/", page(_STATIC / "dashboard.html")),
                 web.get("/static/dashboard.js", page(_STATIC / "dashboard.js")),
+                web.get("/static/paypal.js", page(_PAYPAL)),
                 web.get("/static/dashboard.css", page(_STATIC / "dashboard.css")),
                 web.get("/_sim/health", self.health),
                 web.get("/_sim/ledger", self.ledger),

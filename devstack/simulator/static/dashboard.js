@@ -1,5 +1,7 @@
 /* The operator's page: reads the ledger, shows it, and plays bank, buyer and person in the dashboard. */
 
+import { paypalOrders } from "/static/paypal.js";
+
 const REFRESH_MS = 1500;
 const SHOWN = 150;
 
@@ -30,6 +32,9 @@ function element(tag, className, ...children) {
 const TONES = {
   paid: "good", captured: "good", processed: "good", delivered: "good", won: "good",
   failed: "bad", given_up: "bad", dropped: "bad", endpoint_disabled: "bad", lost: "bad",
+  completed: "good", refunded: "good", resolved_seller_favour: "good",
+  declined: "bad", expired: "bad", resolved_buyer_favour: "bad",
+  approved: "busy", payer_action_required: "busy", waiting_for_seller_response: "busy",
   authorized: "busy", pending: "busy", attempted: "busy", open: "busy", under_review: "busy",
 };
 
@@ -166,8 +171,11 @@ function callRows({ calls }) {
   return rows.length ? [element("article", "card", ...rows)] : [];
 }
 
+const kit = { action, clock, element, money, status };
+const orderCards = (all) => [...razorpayOrders(all), ...paypalOrders(all, kit)];
+
 const PANELS = {
-  orders: [razorpayOrders, "No orders yet", "They appear as soon as the shop creates one through the API."],
+  orders: [orderCards, "No orders yet", "They appear as soon as the shop creates one through the API."],
   webhooks: [webhookRows, "No webhooks yet", "Each event is listed here with every try and what was answered."],
   calls: [callRows, "No API calls yet", "Every call is listed here, also those that were never answered."],
 };
@@ -177,8 +185,17 @@ function tile(value, label) {
 }
 
 function showTiles() {
-  const { captured, captures, refunds } = view.totals.razorpay;
-  const webhooks = view.totals.webhooks;
+  const { webhooks, ...providers } = view.totals;
+  const captured = {};
+  let captures = 0;
+  let refunds = 0;
+  for (const total of Object.values(providers)) {
+    captures += total.captures;
+    refunds += total.refunds;
+    for (const [currency, amount] of Object.entries(total.captured)) {
+      captured[currency] = (captured[currency] ?? 0) + amount;
+    }
+  }
   const sums = Object.entries(captured).map(([currency, amount]) => money(amount, currency));
   by("tiles").replaceChildren(
     tile(sums.join(" + ") || "–", "captured"),
@@ -190,8 +207,8 @@ function showTiles() {
 
 function show() {
   for (const name of Object.keys(PANELS)) {
-    const rows = name === "orders" ? view.razorpay.orders : view[name];
-    by(`count-${name}`).textContent = rows.length === SHOWN ? `newest ${SHOWN}` : rows.length || "";
+    const rows = name === "orders" ? [...view.razorpay.orders, ...view.paypal?.orders ?? []] : view[name];
+    by(`count-${name}`).textContent = rows.length >= SHOWN ? `newest ${SHOWN}` : rows.length || "";
   }
   const [rows, title, text] = PANELS[tab];
   const cards = rows(view);

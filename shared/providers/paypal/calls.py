@@ -4,6 +4,7 @@ A client of our own: the official SDK is blocking, asks for no second token afte
 disputes nor webhooks.
 """
 
+import base64
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,7 +63,8 @@ class Calls:
     """One REST app's calls. `writes`: an unclear end is OutcomeUnknown, else Unavailable."""
 
     def __init__(self, client_id: str, client_secret: str, base_url: str, timeout_s: float) -> None:
-        self._credentials = aiohttp.BasicAuth(client_id, client_secret)
+        credentials = base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
+        self._basic = f"Basic {credentials}"
         self._base_url = base_url.rstrip("/")
         self._timeout_s = timeout_s
         self._tokens = Tokens(self._ask_token)
@@ -147,7 +149,7 @@ class Calls:
                 "POST",
                 "/v1/oauth2/token",
                 deadline,
-                auth=self._credentials,
+                headers={"Authorization": self._basic},
                 data={"grant_type": "client_credentials"},
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -11,6 +11,13 @@ from pathlib import Path
 
 from paypalserversdk.configuration import Configuration, Environment
 from paypalserversdk.http.auth.o_auth_2 import ClientCredentialsAuthCredentials
+from paypalserversdk.models.amount_with_breakdown import AmountWithBreakdown
+from paypalserversdk.models.checkout_payment_intent import CheckoutPaymentIntent
+from paypalserversdk.models.order_request import OrderRequest
+from paypalserversdk.models.payment_source import PaymentSource
+from paypalserversdk.models.paypal_wallet import PaypalWallet
+from paypalserversdk.models.paypal_wallet_experience_context import PaypalWalletExperienceContext
+from paypalserversdk.models.purchase_unit_request import PurchaseUnitRequest
 from paypalserversdk.paypal_serversdk_client import PaypalServersdkClient
 
 from tests.contract.simulator.running import Json, Simulator, free_port
@@ -132,3 +139,26 @@ class PayPalSimulator(Simulator):
     def row(self, kind: str, row_id: str) -> Json:
         rows = self.ledger()["paypal"][kind]
         return next(row for row in rows if row["id"] == row_id)
+
+
+def order_body(invoice_id: str, value: str, currency: str, return_url: str) -> OrderRequest:
+    """An order as the documents' sample makes it, in the SDK's own classes."""
+    context = PaypalWalletExperienceContext(return_url=return_url, cancel_url=f"{return_url}?cancelled=1")
+    unit = PurchaseUnitRequest(
+        amount=AmountWithBreakdown(currency_code=currency, value=value),
+        custom_id=f"order of {invoice_id}",
+        invoice_id=invoice_id,
+    )
+    return OrderRequest(
+        intent=CheckoutPaymentIntent.CAPTURE,
+        purchase_units=[unit],
+        payment_source=PaymentSource(paypal=PaypalWallet(experience_context=context)),
+    )
+
+
+def new_order(
+    sdk: PaypalServersdkClient, invoice_id: str, value: str, currency: str, return_url: str
+) -> Json:
+    """The created order as JSON."""
+    asked = {"body": order_body(invoice_id, value, currency, return_url), "paypal_request_id": invoice_id}
+    return json.loads(sdk.orders.create_order(asked).text)  # type: ignore[no-any-return]
