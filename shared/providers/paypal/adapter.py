@@ -166,10 +166,10 @@ class PayPalAdapter:
         return _done(lambda: _newest_charge(order))
 
     async def _captured(self, request: CaptureRequest) -> ChargeFact:
-        """Read failures are unknown outcomes here: money was taken, only how is not seen."""
+        """Money was taken; as long as it cannot be read how, the outcome is unknown."""
         try:
             return _newest_charge(await self._order(request.provider_order_id))
-        except (Unavailable, Malformed, NotFound) as error:
+        except (Unavailable, Malformed, Rejected) as error:
             raise OutcomeUnknown("provider-outcome-unknown", error.detail) from error
 
     async def cancel(self, provider_order_id: str, key: str) -> Seen:  # noqa: ARG002 - PayPal has no such call
