@@ -133,7 +133,7 @@ def test_refunds_are_bounded_by_what_is_left(
 
 
 def test_the_report_is_paged_and_lags(own_simulator: Start) -> None:
-    simulator, _ = own_simulator(time_scale=600)
+    simulator, _ = own_simulator(report_lag_s=1200)
     sdk = simulator.sdk()
     now = datetime.now(UTC)
     asked = {
@@ -147,7 +147,7 @@ def test_the_report_is_paged_and_lags(own_simulator: Start) -> None:
         simulator.paypal(f"orders/{order.id}/approve")
         capture(sdk, order.id)
     search = sdk.transaction_search.search_transactions
-    assert search(asked).body.total_items == 0, "three hours are 18 s here"
+    assert search(asked).body.total_items == 0, "its lag is 2 s here"
     page = eventually(lambda: body if (body := search(asked).body).total_items == 3 else None, 30)
     assert (page.total_pages, len(page.transaction_details)) == (2, 2)
     last = search({**asked, "page": 2}).body.transaction_details

@@ -41,7 +41,7 @@ def test_the_signature_holds_as_documented(
 
 
 def test_a_refused_delivery_comes_again_with_the_same_id_and_the_endpoint_stays(own_simulator: Start) -> None:
-    simulator, receiver = own_simulator(time_scale=200_000)
+    simulator, receiver = own_simulator(time_scale=50_000)
     receiver.status = 500
     made = new_order(simulator.sdk(), "attempt-1", "10.00", "USD", "http://127.0.0.1:9/back")
     approved = "CHECKOUT.ORDER.APPROVED"
