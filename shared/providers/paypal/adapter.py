@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 from urllib.parse import urlencode
 
+import msgspec
 import structlog
 
 from shared.errors import Malformed, NotFound, OutcomeUnknown, Rejected, Unavailable
@@ -136,16 +137,10 @@ class PayPalAdapter:
         try:
             order = await self._order(provider_order_id)
         except NotFound:
-            return Seen(cancelled=True)
+            return Seen(provider_order_id=provider_order_id, cancelled=True)
         seen = reading.seen(order)
         found = [await self._disputes_of(charge.charge_id) for charge in seen.charges]
-        return Seen(
-            charges=seen.charges,
-            refunds=seen.refunds,
-            disputes=tuple(fact for facts in found for fact in facts),
-            approved=seen.approved,
-            cancelled=seen.cancelled,
-        )
+        return msgspec.structs.replace(seen, disputes=tuple(fact for facts in found for fact in facts))
 
     async def read_charge(self, charge_id: str) -> ChargeFact:
         path = f"/v2/payments/captures/{_id(charge_id)}"

@@ -45,6 +45,7 @@ def seen(entity: Order) -> Seen:
     return Seen(
         charges=tuple(charge(each, entity.id) for each in unit.payments.captures),
         refunds=tuple(_refund_of(entity, unit, each) for each in unit.payments.refunds),
+        provider_order_id=entity.id,
         approved=entity.status == "APPROVED",
         cancelled=entity.status == "VOIDED",
     )
@@ -129,4 +130,4 @@ def _up(links: list[Link]) -> str:
 
 
 def _slug(reason: str) -> str:
-    return reason.lower().replace("_", "-")[:64]
+    return reason.lower()[:64]

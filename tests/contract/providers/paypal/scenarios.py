@@ -90,7 +90,8 @@ async def an_approved_order_is_captured_once_however_often_it_is_asked(
     before = await adapter.read(opened.provider_order_id)
     assert (before.approved, before.charges) == (False, ())
     driver.pay(opened.provider_order_id)
-    assert (await adapter.read(opened.provider_order_id)).approved
+    after = await adapter.read(opened.provider_order_id)
+    assert (after.approved, after.provider_order_id) == (True, opened.provider_order_id)
     charge = await adapter.capture(taking(opened))
     assert (charge.state, charge.amount, charge.currency) == ("captured", 50_000, driver.currency)
     assert charge.provider_order_id == opened.provider_order_id

@@ -8,7 +8,7 @@ from typing import get_type_hints
 import pytest
 
 from shared.errors import NotFound, Rejected, Unavailable
-from shared.messages.facts import SettlementLine
+from shared.messages.facts import Seen, SettlementLine
 from shared.providers.base import Adapter
 from shared.providers.paypal import PayPalAdapter
 from shared.providers.paypal.entities import Amount
@@ -80,7 +80,8 @@ async def test_an_expired_order_is_over_and_cannot_be_captured(
     opened = await adapter.open_order(request("USD"))
     simulator.paypal(f"orders/{opened.provider_order_id}/approve")
     simulator.paypal(f"orders/{opened.provider_order_id}/expire")
-    assert (await adapter.read(opened.provider_order_id)).cancelled
+    over = Seen(provider_order_id=opened.provider_order_id, cancelled=True)
+    assert await adapter.read(opened.provider_order_id) == over
     with pytest.raises(NotFound):
         await adapter.read_order(opened.provider_order_id)
     with pytest.raises(Rejected, match="capture-refused"):
