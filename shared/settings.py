@@ -73,7 +73,14 @@ class PayPalSettings(Section):
     account: str  # the merchant id, as webhooks and captures name the payee
     live: bool = False
     base_url: str = "https://api-m.paypal.com"
-    certificate_hosts: tuple[str, ...] = ("api.paypal.com", "api.sandbox.paypal.com")
+    # Where webhooks' certificates may come from: names (https, port 443), or whole origins, which may be
+    # plain http only together with roots of one's own: a provider simulator's.
+    certificate_hosts: tuple[str, ...] = (
+        "api.paypal.com",
+        "api-m.paypal.com",
+        "api.sandbox.paypal.com",
+        "api-m.sandbox.paypal.com",
+    )
     certificate_authorities: str | None = None  # a PEM file instead of the machine's own roots
     return_url: str = ""  # where PayPal sends the buyer back to after approving, with ?order=… added
     cancel_url: str = ""

@@ -13,6 +13,7 @@ from devstack.simulator.deliveries import Deliveries
 from devstack.simulator.gate import Gate
 from devstack.simulator.ledger import Ledger
 from devstack.simulator.misbehaviour import Misbehaviour
+from devstack.simulator.paypal.provider import PayPal
 from devstack.simulator.razorpay.provider import Razorpay
 from devstack.simulator.settings import Settings
 from devstack.simulator.stripe.provider import Stripe
@@ -27,9 +28,16 @@ def build(settings: Settings) -> web.Application:
     gate = Gate(ledger, clock, misbehaviour)
     deliveries = Deliveries(ledger, clock, agenda, misbehaviour, settings.seed)
     razorpay = Razorpay(settings.config.razorpay, ledger, clock, agenda, misbehaviour, deliveries, gate)
-    providers: dict[str, Razorpay | Stripe] = {razorpay.name: razorpay}
+    providers: dict[str, Razorpay | Stripe | PayPal] = {razorpay.name: razorpay}
     if settings.config.stripe is not None:
-        providers["stripe"] = Stripe(settings.config.stripe, ledger, clock, agenda, deliveries, gate)
+        stripe = Stripe(settings.config.stripe, ledger, clock, agenda, deliveries, gate)
+        providers[stripe.name] = stripe
+    if settings.config.paypal is not None:
+        base = f"http://{settings.host}:{settings.port}"
+        folder = settings.data_dir / "paypal"
+        providers["paypal"] = PayPal(
+            settings.config.paypal, base, folder, ledger, clock, agenda, deliveries, gate
+        )
     control = Control(ledger, clock, misbehaviour, deliveries, gate, providers)
 
     async def running(_app: web.Application) -> AsyncIterator[None]:

@@ -17,6 +17,7 @@ from devstack.simulator.misbehaviour import Misbehaviour
 from devstack.simulator.pages import page
 
 _STATIC = Path(__file__).with_name("static")
+_PAYPAL = Path(__file__).with_name("paypal") / "static" / "dashboard.js"
 
 
 class Provider(Protocol):
@@ -50,6 +51,7 @@ class Control:
             [
                 web.get("/", page(_STATIC / "dashboard.html")),
                 *(web.get(f"/static/{file.name}", page(file)) for file in sorted(_STATIC.glob("*.*s"))),
+                web.get("/static/paypal.js", page(_PAYPAL)),
                 web.get("/_sim/health", self.health),
                 web.get("/_sim/ledger", self.ledger),
                 web.get("/_sim/faults", self.faults),

@@ -90,6 +90,7 @@ class Policy:
     longest_retry_s: float
     give_up_after_s: float
     sign: Callable[[Webhook], dict[str, str]] | None = None  # headers for each try; None: as at first
+    disables: bool = True  # whether a webhook that was given up ends them all
 
     def retry_in_s(self, failures: int, jitter: float) -> float:
         """Exponential, ±10 % so that a burst of failures does not come back as a burst."""
@@ -285,7 +286,7 @@ class Deliveries:
                 failures=failures,
             )
             entry.put(self.deliveries, after)
-            if given_up:
+            if given_up and policy.disables:
                 self._disable(entry, webhook.provider)
 
     def _disabled(self, provider: str) -> bool:

@@ -41,6 +41,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     result: str | None = None
     answered: Callable[[], None] | None = None
     headers: dict[str, str] = {}
+    content_type: str = "application/json"
 
 
 class Call(Row, frozen=True, kw_only=True):
@@ -229,4 +230,6 @@ def _respond(api: Api, answer: Answer, plan: CallPlan, request: web.Request) -> 
     body = answer.body
     if plan.alter is not None:
         body = msgspec.json.encode({**msgspec.json.decode(body, type=dict), **plan.alter})
-    return web.Response(status=answer.status, body=body, headers=headers, content_type="application/json")
+    return web.Response(
+        status=answer.status, body=body, headers=headers, content_type=answer.content_type
+    )

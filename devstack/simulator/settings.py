@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from devstack.simulator.paypal.account import Account as PayPalAccount
 from devstack.simulator.razorpay.account import Account
 from devstack.simulator.stripe.account import Account as StripeAccount
 
@@ -13,6 +14,7 @@ class Config(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     razorpay: Account
     stripe: StripeAccount | None = None
+    paypal: PayPalAccount | None = None
 
 
 class Settings(msgspec.Struct, kw_only=True, frozen=True):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from shared.providers.base import Adapter
+from shared.providers.paypal import PayPalAdapter
 from shared.providers.razorpay import RazorpayAdapter
 from shared.providers.stripe import StripeAdapter
 from shared.settings import ProviderSettings
@@ -15,6 +16,8 @@ def adapters(settings: ProviderSettings) -> dict[str, Adapter]:
         found["razorpay"] = RazorpayAdapter(settings.razorpay)
     if settings.stripe is not None:
         found["stripe"] = StripeAdapter(settings.stripe)
+    if settings.paypal is not None:
+        found["paypal"] = PayPalAdapter(settings.paypal)
     return found
 
 

@@ -1,6 +1,7 @@
 /* The operator's page: reads the ledger, shows it, and plays bank, buyer and person in the dashboard. */
 
 import { stripePayments } from "./dashboard-stripe.js";
+import { paypalOrders } from "/static/paypal.js";
 
 const REFRESH_MS = 1500;
 const SHOWN = 150;
@@ -32,6 +33,9 @@ function element(tag, className, ...children) {
 const TONES = {
   paid: "good", captured: "good", processed: "good", delivered: "good", won: "good",
   failed: "bad", given_up: "bad", dropped: "bad", endpoint_disabled: "bad", lost: "bad",
+  completed: "good", refunded: "good", resolved_seller_favour: "good",
+  declined: "bad", expired: "bad", resolved_buyer_favour: "bad",
+  approved: "busy", payer_action_required: "busy", waiting_for_seller_response: "busy",
   authorized: "busy", pending: "busy", attempted: "busy", open: "busy", under_review: "busy",
   succeeded: "good", canceled: "bad", requires_action: "busy", requires_capture: "busy", processing: "busy",
   needs_response: "busy", warning_needs_response: "busy", warning_under_review: "busy",
@@ -171,9 +175,13 @@ function callRows({ calls }) {
   return rows.length ? [element("article", "card", ...rows)] : [];
 }
 
+const kit = { action, clock, element, money, status };
+
 /* The cards of all providers, newest first. */
 function allOrders(shown) {
-  const cards = [...razorpayOrders(shown), ...stripePayments(shown, { element, status, action, clock })];
+  const cards = [
+    ...razorpayOrders(shown), ...stripePayments(shown, { element, status, action, clock }), ...paypalOrders(shown, kit),
+  ];
   return cards.sort((one, other) => Number(other.dataset.at) - Number(one.dataset.at));
 }
 
@@ -210,7 +218,7 @@ function showTiles() {
 
 function show() {
   for (const name of Object.keys(PANELS)) {
-    const lists = name === "orders" ? [view.razorpay.orders, view.stripe?.payment_intents ?? []] : [view[name]];
+    const lists = name === "orders" ? [view.razorpay.orders, view.stripe?.payment_intents ?? [], view.paypal?.orders ?? []] : [view[name]];
     const rows = lists.flat();
     const more = lists.some((list) => list.length === SHOWN);
     by(`count-${name}`).textContent = more ? `newest ${SHOWN}` : rows.length || "";

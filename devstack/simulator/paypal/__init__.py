@@ -1,0 +1,1 @@
+"""PayPal as its published documents describe it."""
