@@ -38,7 +38,9 @@ def test_only_replies_are_kept_less_than_a_week(topic: object) -> None:
 
 
 def test_no_consumer_skips_or_commits_by_itself() -> None:
-    loop = SimpleNamespace(name="payments.payments.commands", topic=PAYMENTS_COMMANDS)
+    loop = SimpleNamespace(
+        name="payments.payments.commands", label="payments.payments.commands", topic=PAYMENTS_COMMANDS
+    )
     subscriptions = Subscriptions(KafkaSettings(bootstrap_servers="x:1"), [loop], "payments-1", "1")  # type: ignore[list-item]
     (subscriber,) = subscriptions._new_broker().subscribers
     options = subscriber._connection_args  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ from shared.subscribe import REPLACED_AFTER_S, STUCK_AFTER_S, Stuck, judge
 def a_loop(*, progress_s_ago: float, waiting_s: float | None) -> Any:
     now = time.monotonic()
     since = None if waiting_s is None else now - waiting_s
-    return SimpleNamespace(name="loop", progress_at=now - progress_s_ago, waiting_since=since)
+    return SimpleNamespace(label="loop", progress_at=now - progress_s_ago, waiting_since=since)
 
 
 def test_an_idle_loop_is_well_and_so_is_the_first_record_after_a_long_silence() -> None:
