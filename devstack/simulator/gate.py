@@ -230,6 +230,4 @@ def _respond(api: Api, answer: Answer, plan: CallPlan, request: web.Request) -> 
     body = answer.body
     if plan.alter is not None:
         body = msgspec.json.encode({**msgspec.json.decode(body, type=dict), **plan.alter})
-    return web.Response(
-        status=answer.status, body=body, headers=headers, content_type=answer.content_type
-    )
+    return web.Response(status=answer.status, body=body, headers=headers, content_type=answer.content_type)
