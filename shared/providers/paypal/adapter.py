@@ -184,7 +184,8 @@ class PayPalAdapter:
             made = await self._calls.post(path, Refund, body, request.key)
         except (Refused, NotFound) as refused:
             raise Rejected("refund-refused", refused.detail) from refused
-        return _done(lambda: reading.refund(made, request.charge_id, request.currency, request.amount))
+        fact = _done(lambda: reading.refund(made, request.charge_id, request.currency, request.amount))
+        return msgspec.structs.replace(fact, reference=request.key)  # the short answer does not repeat it
 
     async def find_refund(self, request: RefundRequest) -> RefundFact | None:
         """Among the refunds that the order lists."""

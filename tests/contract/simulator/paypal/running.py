@@ -89,7 +89,7 @@ def receiving() -> Iterator[Receiver]:
         server.server_close()
 
 
-class _Here(Configuration):
+class _Here(Configuration):  # type: ignore[misc]  # the SDK publishes no types
     """The SDK has no setting for its address: this is the one thing that is changed."""
 
     address = ""
