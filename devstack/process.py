@@ -17,6 +17,7 @@ import psutil
 
 _GUARD = Path(__file__).with_name("guard.py")
 _POLL_S = 0.05
+FREEZE_TIMEOUT_S = 10.0  # milliseconds, unless the machine is very busy
 
 
 class StackError(Exception):
@@ -73,8 +74,16 @@ class Process:
             self._popen.send_signal(number)
 
     def freeze(self) -> None:
-        """SIGSTOP to it and all it started: alive for the kernel, silent for everyone."""
+        """SIGSTOP to it and all it started: alive for the kernel, silent for everyone when this returns."""
         self._each(signal.SIGSTOP)
+        wait_until(self._is_frozen, what=f"{self.name}, told to freeze,", timeout_s=FREEZE_TIMEOUT_S)
+
+    def _is_frozen(self) -> bool:
+        """Whether its last thread has stopped, or it died: until then it still answers."""
+        if sys.platform != "linux" or self._popen is None or not self.alive:
+            return True  # elsewhere Python cannot ask before 3.13
+        states = os.WSTOPPED | os.WEXITED | os.WNOWAIT | os.WNOHANG
+        return os.waitid(os.P_PID, self._popen.pid, states) is not None
 
     def thaw(self) -> None:
         self._each(signal.SIGCONT)

@@ -14,11 +14,13 @@ MUTANTS = (
         (f"{PROCESSES}::test_gateway_dies_between_kafkas_ack_and_its_answer",),
     ),
     Mutant(
-        "system: the inbox is claimed in a transaction of its own",
-        "shared/apply.py",
-        "            fresh, other_body = await inbox.claim(connection, self.consumer, batch)\n",
-        """            async with self.engine.begin() as own:
-                fresh, other_body = await inbox.claim(own, self.consumer, batch)
+        "system: offsets are committed before the database",
+        "shared/subscribe.py",
+        """                if await loop.handle([_record(r, prefix) for r in raw]):
+                    await _commit(subscriber.consumer, raw, loop.name)
+""",
+        """                await _commit(subscriber.consumer, raw, loop.name)
+                await loop.handle([_record(r, prefix) for r in raw])
 """,
         (f"{PROCESSES}::test_payments_dies_around_its_commits",),
     ),

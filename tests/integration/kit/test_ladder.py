@@ -57,6 +57,7 @@ async def test_twenty_refusals_in_a_row_stop_the_loop_and_lose_nothing(kit: Kit,
     stopped = asyncio.create_task(loop.handle(bad[18:]))
 
     async def says_so() -> bool:
+        assert not stopped.done(), "it went on"
         return "stopped" in loop.health.problems.get(loop.name, "")
 
     await eventually(says_so, timeout_s=20, what="the loop has stopped")

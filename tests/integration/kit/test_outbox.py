@@ -67,6 +67,14 @@ async def test_rows_stay_until_kafka_has_them(kit: Kit, system: System) -> None:
     assert [seen.envelope.version for seen in await system.dump(EVENTS)] == [1]
 
 
+async def test_an_orderly_stop_publishes_what_is_left(kit: Kit, system: System) -> None:
+    await append(kit, event("a", 1), event("a", 2))
+    kit._relaying = kit._spawn(kit.relay.run)
+    await kit._stop()
+    assert await pending(system) == []
+    assert [seen.envelope.version for seen in await system.dump(EVENTS)] == [1, 2]
+
+
 async def test_a_relay_whose_lease_another_has_publishes_and_deletes_nothing(
     kit: Kit, system: System
 ) -> None:

@@ -99,10 +99,11 @@ async def test_a_publisher_gives_up_in_time_and_recovers_by_itself(own_engines: 
         await publisher.send(REPLIES, b"k", b"before")
         kafka.nodes[0].freeze()
         asked = time.monotonic()
-        with pytest.raises(OutcomeUnknown):
-            await publisher.send(REPLIES, b"k", b"unknown")
-        with pytest.raises(Unavailable):
-            await publisher.send(REPLIES, b"k", b"refused at once")
+        async with asyncio.timeout(10):
+            with pytest.raises(OutcomeUnknown):
+                await publisher.send(REPLIES, b"k", b"unknown")
+            with pytest.raises(Unavailable):
+                await publisher.send(REPLIES, b"k", b"refused at once")
         assert time.monotonic() - asked < 2
         assert not publisher.connected
         kafka.nodes[0].thaw()
