@@ -23,7 +23,6 @@ export function paypalOrders({ paypal }, kit) {
     const card = element("article", "card", head, ...captures.flatMap((each) => paypalCapture(each, paypal, kit)));
     card.dataset.id = order.id;
     card.dataset.at = order.created_at;
-    card.dataset.at = order.created_at;
     return card;
   });
 }
