@@ -110,11 +110,13 @@ function showFields(place, { amount, currency }) {
   form.setAttribute("aria-labelledby", "title");
   form.append(mount, complaint, pay, leave);
   place.replaceChildren(form);
+  place.hidden = false; // a frame that opens unseen does not learn how high it has to be
   return {
     mount,
     /** @param {boolean} now */
     busy(now) {
       pay.disabled = now;
+      leave.disabled = now; // money may be moving
       form.setAttribute("aria-busy", String(now));
       if (now) complaint.textContent = "";
     },
