@@ -25,7 +25,7 @@ _CASES = text("""
      FROM payment_attempts WHERE status = 'unanswered' ORDER BY created_at LIMIT :most)
     UNION ALL
     (SELECT 'refund', provider, order_id, amount, currency, created_at, id, reason
-     FROM refunds WHERE state IN ('requested', 'pending') AND state = 'requested'
+     FROM refunds WHERE state = 'requested'
      ORDER BY created_at LIMIT :most)
     UNION ALL
     (SELECT 'capture', r.request ->> 'provider', t.subject, (r.request ->> 'amount')::bigint,

@@ -74,7 +74,7 @@ class PaymentStore:
     """Implements the kit's `Store` for payments."""
 
     def __init__(self, webhooks: Webhooks) -> None:
-        self._webhooks = webhooks
+        self.webhooks = webhooks
 
     async def resolve(self, connection: AsyncConnection, batch: Sequence[Incoming]) -> Sequence[str | None]:
         """A command names its order. A webhook names a provider's order, which we know by our own secret."""
@@ -82,7 +82,7 @@ class PaymentStore:
         for incoming in batch:
             message = incoming.message
             if isinstance(message, ProviderEventReceived):
-                named = self._webhooks.refs(message)
+                named = self.webhooks.refs(message)
                 refs[incoming.id] = [(message.provider, message.account, *ref) for ref in named]
         orders = await _orders(connection, {ref for named in refs.values() for ref in named})
         return [
