@@ -54,7 +54,15 @@ def test_a_typed_amount_has_the_currencys_decimals(typed: str, currency: str, mi
 
 @pytest.mark.parametrize(
     ("typed", "currency"),
-    [("12.505", "INR"), ("1.5", "JPY"), ("-1", "INR"), ("0", "INR"), ("NaN", "INR"), ("1e99", "INR"), ("x", "INR")],
+    [
+        ("12.505", "INR"),
+        ("1.5", "JPY"),
+        ("-1", "INR"),
+        ("0", "INR"),
+        ("NaN", "INR"),
+        ("1e99", "INR"),
+        ("x", "INR"),
+    ],
 )
 def test_an_amount_that_is_none_is_refused(typed: str, currency: str) -> None:
     with pytest.raises(Rejected):
