@@ -4,12 +4,11 @@ from importlib import import_module
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from shared.checkup import Finding
-from shared.desk import REFUSED, configured, gone
+from shared.desk import REFUSED, configured, gone, printable, terminal
 
 MARKS = {"good": ("✓", "green"), "unsure": ("?", "yellow"), "wrong": ("✗", "red")}
 
@@ -34,8 +33,8 @@ def doctor(
     table = Table("", "what", "found", "what to do", show_lines=False)
     for finding in findings:
         mark, colour = MARKS[finding.verdict]
-        table.add_row(Text(mark, style=colour), finding.subject, finding.said, finding.fix)
-    Console().print(table)
+        table.add_row(Text(mark, style=colour), finding.subject, printable(finding.said), finding.fix)
+    terminal().print(table)
     wrong = sum(f.verdict == "wrong" for f in findings)
     unsure = sum(f.verdict == "unsure" for f in findings)
     typer.echo(f"{len(findings)} checks: {wrong} wrong, {unsure} for your own eyes")

@@ -31,17 +31,17 @@ def main() -> None:
     elif name in OWN:
         commands = OWN[name][0]
     else:
-        _help(name)
+        raise _usage(name)
     commands(args=arguments[1:], prog_name=f"paystream {name}")
 
 
-def _help(name: str) -> None:
+def _usage(name: str) -> SystemExit:
     known = {**OWNERS, **OWN}
     width = max(map(len, known))
     lines = [f"  {command:{width}}  {about}" for command, (_, about) in known.items()]
     usage = "\n".join(["usage: paystream COMMAND …", "", *lines, "", "paystream COMMAND --help says more."])
     if name in ("--help", "-h", "help"):
         typer.echo(usage)
-        raise SystemExit(0)
+        return SystemExit(0)
     typer.echo(f"there is no command {name!r}\n\n{usage}", err=True)
-    raise SystemExit(2)
+    return SystemExit(2)

@@ -6,11 +6,10 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from shared import inbox
-from shared.desk import REFUSED, at_desk, configured, gone
+from shared.desk import REFUSED, at_desk, configured, gone, printable, terminal
 from shared.errors import NotFound
 from shared.service import Kit
 
@@ -41,10 +40,10 @@ def list_(
         return
     table = Table("when", "consumer", "id", "bytes", "why", title=f"parked at {', '.join(names)}")
     for row in rows:
-        why = str(row["error"]).partition("\n")[0]
+        why = printable(str(row["error"]).partition("\n")[0])
         table.add_row(f"{row['received_at']:%Y-%m-%d %H:%M:%S}", row["consumer"], row["message_id"],
                       str(row["bytes"]), why)  # fmt: skip
-    Console().print(table if rows else f"nothing is parked at {', '.join(names)}")
+    terminal().print(table if rows else f"nothing is parked at {', '.join(names)}")
 
 
 @commands.command()
@@ -65,8 +64,8 @@ def show(consumer: Consumer, message_id: Message) -> None:
     )
     if row["replayed_at"]:
         typer.echo(f"replayed {row['replayed_at']} by {row['replayed_by']}")
-    typer.echo(f"why: {row['error']}\n--- {len(row['body'])} bytes")
-    typer.echo(row["body"].decode("utf-8", "backslashreplace"))
+    typer.echo(f"why: {printable(row['error'])}\n--- {len(row['body'])} bytes")
+    typer.echo(printable(row["body"]))
 
 
 @commands.command()

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import structlog
+from rich.console import Console
 
 from shared.database import AWAY, sqlstate
 from shared.errors import PaystreamError
@@ -21,7 +22,7 @@ AWAY_CODE = 3  # a server does not answer; what was asked for may be asked again
 
 def configured(service: str) -> bool:
     """Whether this environment has any settings of the service."""
-    return any(name.startswith(f"{service.upper()}_") for name in os.environ)
+    return any(v and name.startswith(f"{service.upper()}_") for name, v in os.environ.items())
 
 
 def at_desk(build: Callable[[], Kit], work: Callable[[Kit], Awaitable[T]]) -> T:
@@ -47,9 +48,26 @@ def at_desk(build: Callable[[], Kit], work: Callable[[Kit], Awaitable[T]]) -> T:
         raise gone(_away(error), AWAY_CODE) from None
 
 
+def printable(text: str | bytes) -> str:
+    """A text from outside that no terminal obeys: control characters and bad UTF-8 are shown, not sent."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
+def terminal() -> Console:
+    """Prints tables as they are: brackets in a provider's words are no markup. Wide when nobody looks."""
+    console = Console(markup=False, highlight=False)
+    return (
+        console
+        if console.is_terminal
+        else Console(markup=False, highlight=False, width=max(console.width, 160))
+    )
+
+
 def gone(why: str, code: int) -> SystemExit:
     """The end of a command that cannot go on."""
-    sys.stderr.write(f"{why}\n")
+    sys.stderr.write(f"{printable(why)}\n")
     return SystemExit(code)
 
 

@@ -41,9 +41,10 @@ _MATCHED = text("""
 # A record that Kafka delivers again is no delivery of the provider's: it has the times of one we counted.
 _REPEATED = text("""
     INSERT INTO provider_event_repeats AS r (message_id, times, last_at)
-    SELECT id, count(*), max(received)
+    SELECT id, count(DISTINCT received), max(received)
     FROM unnest(CAST(:ids AS text[]), CAST(:received AS timestamptz[])) AS new (id, received)
     WHERE NOT EXISTS (SELECT FROM provider_events e WHERE (e.received_at, e.message_id) = (received, id))
+      AND NOT EXISTS (SELECT FROM provider_event_repeats k WHERE k.message_id = id AND k.last_at >= received)
     GROUP BY id ORDER BY id
     ON CONFLICT (message_id) DO UPDATE SET times = r.times + excluded.times, last_at = excluded.last_at
     WHERE excluded.last_at > r.last_at""")

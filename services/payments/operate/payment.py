@@ -6,7 +6,6 @@ from typing import Annotated, TypeVar
 
 import msgspec
 import typer
-from rich.console import Console
 
 from services.payments.domain.state import Payment
 from services.payments.operate.carry_out import Decided, Person, carry_out, new_nonce
@@ -14,7 +13,7 @@ from services.payments.operate.desk import kit, store
 from services.payments.operate.money import minor_units, shown
 from services.payments.operate.story import Story, read
 from services.payments.operate.telling import tell
-from shared.desk import at_desk
+from shared.desk import at_desk, terminal
 from shared.errors import NotFound
 from shared.messages.base import Command
 from shared.messages.payments import CapturePayment, LookAgain, MarkPayment, RefundPayment, ResolveFlag
@@ -49,8 +48,7 @@ def show(
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(story), indent=2))
     else:
-        console = Console()
-        tell(story, Console(width=max(console.width, 160)) if not console.is_terminal else console)
+        tell(story, terminal())
 
 
 @commands.command()

@@ -4,13 +4,12 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from services.payments.operate.desk import kit
 from services.payments.operate.money import shown
 from services.payments.risk import AGES, Case, cases, grouped
-from shared.desk import at_desk
+from shared.desk import at_desk, printable, terminal
 from shared.envelope import now_utc
 from shared.service import Kit
 
@@ -40,7 +39,7 @@ def risk(
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(cases_), indent=2))
         return
-    console = Console()
+    console = terminal()
     if not cases_:
         console.print("nothing is at risk: every outcome is known, no flag waits")
         return
@@ -67,5 +66,7 @@ def _list(found: list[Case]) -> Table:
     for case in found:
         since = f"{case.since:%Y-%m-%d %H:%M:%S}"
         money = shown(case.amount, case.currency)
-        table.add_row(since, KINDS[case.kind], case.order_id, money, case.subject, case.note)
+        table.add_row(
+            since, KINDS[case.kind], case.order_id, money, printable(case.subject), printable(case.note)
+        )
     return table

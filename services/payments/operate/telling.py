@@ -8,6 +8,7 @@ from rich.table import Table
 
 from services.payments.operate.money import shown
 from services.payments.operate.story import Story, moments
+from shared.desk import printable
 
 
 def tell(story: Story, console: Console) -> None:
@@ -24,9 +25,8 @@ def _standing(story: Story, console: Console) -> None:
     payment, amounts = story.payment, story.amounts
     total = shown(payment.amount, payment.currency)
     detail = f" ({payment.detail})" if payment.detail else ""
-    console.print(
-        f"[bold]{payment.order_id}[/]  {total}  [bold]{payment.status}[/]{detail}  v{payment.version}"
-    )
+    standing = f"{payment.order_id}  {total}  {payment.status}{detail}  v{payment.version}"
+    console.print(standing, style="bold")
     known = {
         "authorised": amounts.authorized, "captured": amounts.captured, "refunded": amounts.refunded,
         "refunds pending": amounts.refund_pending, "disputed": amounts.disputed, "lost": amounts.lost,
@@ -109,7 +109,7 @@ def _table(title: str, columns: Iterable[str], rows: Iterable[tuple[str, ...]]) 
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     return table
 
 

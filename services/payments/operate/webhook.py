@@ -7,7 +7,6 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from services.payments.operate import deliveries
@@ -15,7 +14,7 @@ from services.payments.operate.carry_out import Person, new_nonce
 from services.payments.operate.deliveries import Delivery, Judged, Whole
 from services.payments.operate.desk import kit
 from services.payments.operate.story import short
-from shared.desk import at_desk
+from shared.desk import at_desk, printable, terminal
 from shared.envelope import Envelope, now_utc
 from shared.service import Kit
 
@@ -55,9 +54,10 @@ def list_(
         return
     table = Table("received (UTC)", "provider", "event", "verdict", "times", "order", "what it did", "id")
     for row in rows:
-        table.add_row(f"{row.received_at:%Y-%m-%d %H:%M:%S}", row.provider, row.event_type, row.verdict,
-                      str(row.times), row.order_id or "–", _did(row), row.message_id)  # fmt: skip
-    Console().print(table if rows else "no such webhook came")
+        at, event = f"{row.received_at:%Y-%m-%d %H:%M:%S}", printable(row.event_type)
+        table.add_row(at, row.provider, event, row.verdict, str(row.times), row.order_id or "–", _did(row),
+                      row.message_id)  # fmt: skip
+    terminal().print(table if rows else "no such webhook came")
 
 
 @commands.command()
@@ -84,7 +84,7 @@ def show(
 
 
 def _tell(whole: Whole, effects: list[Envelope]) -> None:
-    typer.echo(f"{whole.provider} {whole.event_type}  {whole.message_id}  account {whole.account}")
+    typer.echo(f"{whole.provider} {printable(whole.event_type)}  {whole.message_id}  account {whole.account}")
     times = "once" if whole.times == 1 else f"{whole.times} times, last {whole.last_at}"
     typer.echo(f"received {whole.received_at}, {times}")
     typer.echo(f"verdict {whole.verdict}; order {whole.order_id or 'none'}; {_did(whole)}")
@@ -95,9 +95,9 @@ def _tell(whole: Whole, effects: list[Envelope]) -> None:
         typer.echo(f"bytes erased {whole.erased_at}; SHA-256 {hash_}; what they said: {whole.facts}")
         return
     for name, value in msgspec.json.decode(whole.headers, type=dict[str, str]).items():
-        typer.echo(f"{name}: {value}")
+        typer.echo(printable(f"{name}: {value}"))
     typer.echo(f"--- {len(whole.body)} bytes")
-    typer.echo(whole.body.decode("utf-8", "backslashreplace"))
+    typer.echo(printable(whole.body))
 
 
 @commands.command()
