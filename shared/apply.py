@@ -156,7 +156,8 @@ class Applier(Generic[S]):
         if changed := {k: s for k, s in after.items() if s is not before[k]}:
             await self.store.save(connection, before, changed)
         await self._carry_out(connection, decisions, [search for _, search in nowhere if search])
-        await self.archive(connection, [*fates, *(Fate[S](i) for i, _ in nowhere)])
+        lost: list[Fate[S]] = [Fate(i) for i, _ in nowhere]
+        await self.archive(connection, [*fates, *lost])
         nothing_done = [i for i, d in decisions if d.outcome == "ignored"]
         nothing_done += [i for i, search in nowhere if search is None]
         if ignored := [i.id for i in nothing_done if i.task_id is None]:

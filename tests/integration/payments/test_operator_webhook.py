@@ -131,7 +131,7 @@ async def test_a_dry_run_says_how_todays_code_differs_and_a_replay_does_it_once(
     assert "nothing new: v3 has all of it" in second.out
     story = await paystream("payment", "show", order_id)
     assert "asha replay_webhook release 12 reads it" in story.flat
-    assert "said v3 payment_paid because of webhook" in story.flat
+    assert "said v3 payment_paid because of webhook" in story.flat, story.out
 
 
 async def test_a_replay_needs_an_order_and_an_id_that_is_kept(
