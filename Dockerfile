@@ -11,8 +11,9 @@ COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
 COPY shared shared
 COPY services services
+COPY paystream paystream
 # Compiled here, because a read-only file system cannot keep what Python compiles at the first start.
-RUN python -m compileall -q shared services && useradd --uid 10001 --no-create-home paystream
+RUN python -m compileall -q shared services paystream && useradd --uid 10001 --no-create-home paystream
 USER 10001
 # SIGTERM ends a service in order; give it 12 s.
 STOPSIGNAL SIGTERM

@@ -9,7 +9,7 @@ DATA_DIR ?=
 STACK := --port-base $(PORT_BASE) $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 PYTEST ?=
 LOCK := --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11
-CODE := $(wildcard services shared devstack tests bench docs)
+CODE := $(wildcard paystream services shared devstack tests bench docs)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down test check format lock bench soak mutants clean

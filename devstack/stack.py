@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from devstack import machine
+from devstack import machine, operator_env
 from devstack.data_folder import DataFolder
 from devstack.kafka import Kafka
 from devstack.options import Options, Parts
@@ -226,6 +226,7 @@ class Stack:
             self._add("simulator", wiring.simulator_command(), inherited_env())
             self._add("mailbox", wiring.mailbox_command(), inherited_env())
         if options.parts is Parts.EVERYTHING:
+            operator_env.write(wiring)
             for service in SERVICES:
                 self._add(service, wiring.service_command(service), wiring.service_env(service))
             self._add("shop", wiring.shop_command(), wiring.shop_env())

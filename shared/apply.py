@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -47,8 +47,23 @@ class Store(Protocol[S]):
 Decide = Callable[[S, Incoming, datetime], Decision[S]]
 
 
-async def _archive_nothing(connection: AsyncConnection, fresh: Sequence[Incoming]) -> None:
+@dataclass(frozen=True, slots=True)
+class Fate(Generic[S]):
+    """What became of one message: whose it was, and that one's state before and after its decision."""
+
+    incoming: Incoming
+    key: str | None = None
+    before: S | None = None
+    after: S | None = None
+    outcome: Literal["applied", "ignored", "unmatched"] = "unmatched"
+
+
+async def _archive_nothing(connection: AsyncConnection, fates: Sequence[Fate[S]]) -> None:
     """Most consumers keep nothing beside their aggregates."""
+
+
+async def _count_nothing(connection: AsyncConnection, repeated: Sequence[Incoming]) -> None:
+    """Most consumers only count repetitions in a metric."""
 
 
 def _no_match(incoming: Incoming) -> Task | None:  # noqa: ARG001 - the shape of a callback
@@ -67,8 +82,9 @@ class Deciding:
 class Applier(Generic[S]):
     """Applies batches of messages for one consumer; each batch is one READ COMMITTED transaction.
 
-    `archive` keeps fresh messages as they came. `unmatched` gives the task that tries again to find the
-    aggregate of a message that resolved to none. `reply` is called after the commit and may lose replies.
+    `archive` keeps fresh messages as they came, with what became of them; `repeated` hears of those that the
+    inbox absorbed. `unmatched` gives the task that tries again to find the aggregate of a message that
+    resolved to none. `reply` is called after the commit and may lose replies.
     """
 
     consumer: str
@@ -80,7 +96,8 @@ class Applier(Generic[S]):
     committed: Callable[[], None]
     reply: Callable[[Sequence[Answer]], None]
     publishes_here: Callable[[], bool] = lambda: True
-    archive: Callable[[AsyncConnection, Sequence[Incoming]], Awaitable[None]] = _archive_nothing
+    archive: Callable[[AsyncConnection, Sequence[Fate[S]]], Awaitable[None]] = _archive_nothing
+    repeated: Callable[[AsyncConnection, Sequence[Incoming]], Awaitable[None]] = _count_nothing
     unmatched: Callable[[Incoming], Task | None] = _no_match
     deciding: Deciding = field(default_factory=Deciding)
 
@@ -91,6 +108,9 @@ class Applier(Generic[S]):
             parkings = [*parkings, *(_repeated(i) for i in other_body)]
             await inbox.park(connection, self.consumer, parkings)
             replies = await self.within(connection, fresh)
+            if len(fresh) < len(batch):
+                known = {id(i) for i in (*fresh, *other_body)}
+                await self.repeated(connection, [i for i in batch if id(i) not in known])
             passing(f"{self.source}.before_db_commit")
         passing(f"{self.source}.after_db_commit")
         self._count(len(batch), len(fresh), parkings)
@@ -125,7 +145,6 @@ class Applier(Generic[S]):
         if not fresh:
             return []
         now = self.clock()
-        await self.archive(connection, fresh)
         resolved = await self.store.resolve(connection, fresh)
         keyed = [(i, key) for i, key in zip(fresh, resolved, strict=True) if key is not None]
         nowhere = [(i, self.unmatched(i)) for i, k in zip(fresh, resolved, strict=True) if k is None]
@@ -133,10 +152,12 @@ class Applier(Generic[S]):
         before = await self.store.load(connection, sorted({key for _, key in keyed}))
         await answers.refresh(connection, claims)
         await task_rows.close(connection, [i.task_id for i in fresh if i.task_id is not None])
-        after, decisions = await self._decide_all(keyed, before, claims, now)
+        after, decisions, fates = await self._decide_all(keyed, before, claims, now)
         if changed := {k: s for k, s in after.items() if s is not before[k]}:
             await self.store.save(connection, before, changed)
         await self._carry_out(connection, decisions, [search for _, search in nowhere if search])
+        lost: list[Fate[S]] = [Fate(i) for i, _ in nowhere]
+        await self.archive(connection, [*fates, *lost])
         nothing_done = [i for i, d in decisions if d.outcome == "ignored"]
         nothing_done += [i for i, search in nowhere if search is None]
         if ignored := [i.id for i in nothing_done if i.task_id is None]:
@@ -149,22 +170,23 @@ class Applier(Generic[S]):
         before: dict[str, S],
         claims: dict[tuple[str, str], Claim],
         now: datetime,
-    ) -> tuple[dict[str, S], list[tuple[Incoming, Decision[S]]]]:
+    ) -> tuple[dict[str, S], list[tuple[Incoming, Decision[S]]], list[Fate[S]]]:
         after = dict(before)
-        decisions = []
+        decisions, fates = [], []
         spent, since = 0.0, time.perf_counter()
         for incoming, key in keyed:
             decision = _refused(after[key], incoming, key, claims, now)
             if decision is None:
                 decision = self.decide(after[key], incoming, now)
                 _remember(decision, incoming, claims)
+            fates.append(Fate(incoming, key, after[key], decision.state, decision.outcome))
             after[key] = decision.state
             decisions.append((incoming, decision))
             if (elapsed := time.perf_counter() - since) > BLOCKING_MAX_S:
                 await asyncio.sleep(0)
                 spent, since = spent + elapsed, time.perf_counter()
         self.deciding.seconds = spent + time.perf_counter() - since
-        return after, decisions
+        return after, decisions, fates
 
     async def _carry_out(
         self,

@@ -172,6 +172,18 @@ async def parked(connection: AsyncConnection, limit: int = 100) -> list[dict[str
     return [dict(row) for row in rows.mappings()]
 
 
+async def parked_one(connection: AsyncConnection, consumer: str, message_id: str) -> dict[str, Any] | None:
+    """One message that is or was parked, whole: its bytes, where it came from, why, and who replayed it."""
+    rows = await connection.execute(
+        text("""SELECT consumer, message_id, outcome, topic, partition, record_offset, body, error,
+                       received_at, replayed_by, replayed_at
+                FROM inbox WHERE consumer = :consumer AND message_id = :id AND topic IS NOT NULL"""),
+        {"consumer": consumer, "id": message_id},
+    )
+    row = rows.mappings().one_or_none()
+    return dict(row) if row else None
+
+
 async def unpark(connection: AsyncConnection, consumer: str, message_id: str, person: str) -> Record | None:
     """Takes a parked message for replay: `parked → applied` in the transaction that does the work.
 

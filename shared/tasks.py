@@ -56,10 +56,14 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Nothing to tell yet; claim it again after `delay_s`."""
+    """Nothing to tell yet; claim it again after `delay_s`.
+
+    `unbegun`: it was put back before anything was done, so this claim does not count as a try.
+    """
 
     delay_s: float
     reason: str
+    unbegun: bool = False
 
 
 class Performer(Protocol):
@@ -90,7 +94,8 @@ _CLAIM = text("""
 
 _POSTPONE = text("""
     UPDATE tasks SET due_at = least(again_at, clock_timestamp() + make_interval(secs => :delay_s)),
-                     again_at = NULL, lost = 0, lease_owner = NULL, lease_until = NULL
+                     again_at = NULL, lost = 0, lease_owner = NULL, lease_until = NULL,
+                     claims = claims - CAST(:unbegun AS integer)
     WHERE id = :id AND lease_owner = :owner AND claims = :claims AND closed_at IS NULL""")
 
 
@@ -246,7 +251,13 @@ class Tasks:
 
     async def _postpone(self, task: ClaimedTask, later: Later) -> None:
         log.info("a task waits", kind=task.kind, key=task.key, delay_s=later.delay_s, reason=later.reason)
-        wanted = {"id": task.id, "owner": self._owner, "claims": task.claims, "delay_s": later.delay_s}
+        wanted = {
+            "id": task.id,
+            "owner": self._owner,
+            "claims": task.claims,
+            "delay_s": later.delay_s,
+            "unbegun": int(later.unbegun),
+        }
         try:
             async with self._telling, self._engine.begin() as connection:
                 await connection.execute(_POSTPONE, wanted)

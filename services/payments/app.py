@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from services.payments.breaker import Breakers
 from services.payments.checkpoints import Checkpoints
 from services.payments.domain.state import Payment, Policy, ProviderPolicy
+from services.payments.erasure import Erasure
 from services.payments.handlers import (
     COMMAND_CATALOGUE,
     MATCH_AFTER_S,
@@ -13,6 +15,7 @@ from services.payments.handlers import (
     Handlers,
 )
 from services.payments.replies import Replies
+from services.payments.rounds import Rounds
 from services.payments.settings import PaymentsSettings
 from services.payments.store import PaymentStore, order_of_reference
 from services.payments.tasks import SLOTS, Performers
@@ -38,7 +41,10 @@ def build(settings: PaymentsSettings) -> Kit:
     providers = adapters(settings.providers)
     webhooks = Webhooks(providers)
     scale = settings.time_scale
-    handlers = Handlers(policy(settings, providers), webhooks, tuple(s / scale for s in MATCH_AFTER_S))
+    breakers = Breakers(settings.breaker.failures, settings.breaker.open_s / scale)
+    handlers = Handlers(
+        policy(settings, providers), webhooks, tuple(s / scale for s in MATCH_AFTER_S), breakers.unhealthy
+    )
     replies = Replies(kit.publisher)
     store = PaymentStore(webhooks)
 
@@ -54,6 +60,7 @@ def build(settings: PaymentsSettings) -> Kit:
             reply=replies.send,
             publishes_here=lambda: kit.relay.leads,
             archive=webhooks.archive,
+            repeated=webhooks.repeated,
             unmatched=handlers.unmatched,
         )
 
@@ -79,11 +86,12 @@ def build(settings: PaymentsSettings) -> Kit:
         async with kit.engine.connect() as connection:
             return await order_of_reference(connection, provider, account, reference)
 
-    performers = Performers(providers, owner, scale)
+    performers = Performers(providers, owner, scale, breakers)
     kit.tasks = Tasks(kit.engine, kit.owner, performers.table(), apply, SLOTS)
-    kit.background.append(
-        Checkpoints(kit.engine, kit.publisher, kit.lease, settings.checkpoint_every_s / scale).run
-    )
+    kit.background += [
+        Checkpoints(kit.engine, kit.publisher, kit.lease, settings.checkpoint_every_s / scale).run,
+        Rounds(kit.engine, kit.lease, webhooks.heard, Erasure(kit.engine, webhooks, settings.raw_days)).run,
+    ]
     kit.stopping += [a.close for a in providers.values()]
     return kit
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from services.payments.domain import attempts, captures, facts, orders, people, refunds
 from services.payments.domain.state import Asker, Payment, Policy
 from services.payments.webhooks import Webhooks
@@ -85,24 +87,29 @@ MATCH = 40  # task priority
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """Decides messages with the rules of `domain`, under one policy."""
+    """Decides messages with the rules of `domain`, under one policy and the providers' present health."""
 
     policy: Policy
     webhooks: Webhooks
     match_after_s: tuple[float, ...] = MATCH_AFTER_S
+    unhealthy: Callable[[], frozenset[str]] = frozenset
 
     def decide(self, payment: Payment, incoming: Incoming, now: datetime) -> Decision[Payment]:
         """The decision on one message for one order."""
-        message = incoming.message
+        message, policy = incoming.message, self._policy()
         if isinstance(message, ProviderEventReceived):
             content = self.webhooks.content(message)
-            return facts.webhook_received(payment, message.provider, content, now, self.policy)
+            return facts.webhook_received(payment, message.provider, content, now, policy)
         if (result := RESULT_HANDLERS.get(type(message))) is not None:
-            return result(payment, message, now, self.policy)
+            return result(payment, message, now, policy)
         if incoming.envelope.source == "payments":
             return Decision(payment, outcome="ignored")  # our own OrderPlaced, heard again
         asker = Asker(incoming.envelope.correlationid)
-        return COMMAND_HANDLERS[type(message)](payment, message, asker, now, self.policy)
+        return COMMAND_HANDLERS[type(message)](payment, message, asker, now, policy)
+
+    def _policy(self) -> Policy:
+        unhealthy = self.unhealthy()
+        return replace(self.policy, unhealthy=unhealthy) if unhealthy else self.policy
 
     def unmatched(self, incoming: Incoming) -> Task | None:
         """The task that tries to match a webhook again, or none when it is not ours or was tried enough."""

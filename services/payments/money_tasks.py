@@ -1,11 +1,13 @@
 """The calls that move money. Each is looked up first when an earlier try may have done it already."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 import structlog
 
+from services.payments.breaker import Breakers
+from services.payments.guarded import Guarded
 from services.payments.task_requests import CancelTask, CaptureTask, RefundTask
 from shared.errors import Malformed, OutcomeUnknown, PaystreamError, Rejected, Unavailable
 from shared.messages.facts import (
@@ -36,11 +38,15 @@ class MoneyPerformers:
 
     adapters: Mapping[str, Adapter]
     time_scale: float = 1.0
+    breakers: Breakers = field(default_factory=Breakers)
+
+    def _at(self, provider: str, operation: str) -> Guarded:
+        return Guarded(self.adapters[provider], self.breakers.circuit(provider, operation))
 
     async def capture(self, task: ClaimedTask) -> Answered | Later:
         """Takes an authorisation, or what a buyer approved. It is read first, each time."""
         request = msgspec.json.decode(task.payload, type=CaptureTask)
-        adapter = self.adapters[request.provider]
+        adapter = self._at(request.provider, "capture")
         try:
             charge = await _taken(adapter, request)
             if charge is None or charge.state == "authorized":
@@ -54,7 +60,7 @@ class MoneyPerformers:
         return Answered(_ended(request, charge))
 
     async def _refused(
-        self, task: ClaimedTask, adapter: Adapter, request: CaptureTask, refused: Rejected
+        self, task: ClaimedTask, adapter: Guarded, request: CaptureTask, refused: Rejected
     ) -> Answered | Later:
         """The provider says no. What it says of the charge now is the fact; a decline has one of its own."""
         if request.number and refused.code == "instrument-declined":
@@ -81,7 +87,7 @@ class MoneyPerformers:
     async def refund(self, task: ClaimedTask) -> Answered | Later:
         """Gives money back, under the refund's own id. After any earlier try it is looked for first."""
         request = msgspec.json.decode(task.payload, type=RefundTask)
-        adapter = self.adapters[request.provider]
+        adapter = self._at(request.provider, "refund")
         order_id, refund_id = request.order_id, request.refund_id
         fact = None
         try:
@@ -107,7 +113,7 @@ class MoneyPerformers:
     async def cancel(self, task: ClaimedTask) -> Answered | Later:
         """Closes an order that nobody needs. Too late is no trouble: what it became is read and told."""
         request = msgspec.json.decode(task.payload, type=CancelTask)
-        adapter, refused = self.adapters[request.provider], ""
+        adapter, refused = self._at(request.provider, "cancel"), ""
         try:
             try:
                 seen = await adapter.cancel(request.provider_order_id, f"cancel-{request.attempt_id}"[:108])
@@ -126,7 +132,7 @@ class MoneyPerformers:
         return Answered(ended)
 
 
-async def _taken(adapter: Adapter, request: CaptureTask) -> ChargeFact | None:
+async def _taken(adapter: Guarded, request: CaptureTask) -> ChargeFact | None:
     """The charge as it is now; for an approval the one that a capture of it has made, or None."""
     if request.charge_id:
         return await adapter.read_charge(request.charge_id)

@@ -5,7 +5,14 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import ProviderSettings, ServiceSettings
+from shared.settings import ProviderSettings, Section, ServiceSettings
+
+
+class BreakerSettings(Section):
+    """When a provider that does not answer is left alone."""
+
+    failures: int = Field(default=5, ge=1)  # in a row: fewer are the network's everyday noise
+    open_s: float = Field(default=10.0, gt=0)  # then one call tries; buyers notice no more than that
 
 
 class PaymentsSettings(ServiceSettings):
@@ -20,6 +27,9 @@ class PaymentsSettings(ServiceSettings):
     lapse_warning_s: float = 24 * 3600.0  # before an authorisation lapses, a person is told
     webhook_lanes: int = Field(default=2, ge=1, le=6)  # batches at once: one decides while another commits
     checkpoint_every_s: float = 60.0  # how often the ledger says up to when it is complete
+    breaker: BreakerSettings = BreakerSettings()
+    # Then a webhook's bytes go; their hash and the facts stay. Longer than Kafka keeps one that waits.
+    raw_days: int = Field(default=90, ge=8)
 
     def secrets(self) -> dict[str, SecretStr]:
         found = {}

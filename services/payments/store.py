@@ -5,14 +5,13 @@ children after a wait, so children are loaded by new statements after the lock.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.payments.domain.state import Attempt, Charge, Dispute, Flag, Payment, Refund, Waiter
+from services.payments.domain.state import Attempt, Charge, Dispute, Payment, Refund
+from services.payments.rows import Row, attempt_of, charge_of, dispute_of, payment_of, refund_of
 from services.payments.saving import (
     INSERT,
     UPDATE,
@@ -27,12 +26,7 @@ from services.payments.webhooks import Webhooks
 from shared.inbox import Incoming
 from shared.messages.payments import ProviderEventReceived
 
-Row = Any
 Ref = tuple[str, str, str, str]  # provider, account, kind, id
-
-_flags = msgspec.json.Decoder(tuple[Flag, ...])
-_waiting = msgspec.json.Decoder(tuple[Waiter, ...])
-_opened = msgspec.json.Decoder(dict[str, str])
 
 _RESOLVE = text("""
     SELECT r.provider, r.account, r.kind, r.ref, r.order_id FROM provider_refs r
@@ -46,11 +40,13 @@ _RESOLVE = text("""
          AS w (provider, account, kind, charge_id) USING (provider, account, charge_id)
     WHERE w.kind = 'charge'""")
 
-_LOCK = text("""
+_READ = """
     SELECT id::text, order_id, amount, currency, status, detail, version, capture, revision, content,
            fingerprint, created_at, updated_at, closes_at, closed, closed_at, paid_at,
            flags::text, waiting::text, money_back
-    FROM payments WHERE order_id = ANY(CAST(:keys AS text[])) ORDER BY order_id FOR NO KEY UPDATE""")
+    FROM payments WHERE order_id = ANY(CAST(:keys AS text[])) ORDER BY order_id"""
+_LOCK = text(f"{_READ} FOR NO KEY UPDATE")
+_LOOK = text(_READ)
 
 _ATTEMPTS = text("""
     SELECT idempotency_key, order_id, number, provider, account, provider_order_id, status, amount, currency,
@@ -78,7 +74,7 @@ class PaymentStore:
     """Implements the kit's `Store` for payments."""
 
     def __init__(self, webhooks: Webhooks) -> None:
-        self._webhooks = webhooks
+        self.webhooks = webhooks
 
     async def resolve(self, connection: AsyncConnection, batch: Sequence[Incoming]) -> Sequence[str | None]:
         """A command names its order. A webhook names a provider's order, which we know by our own secret."""
@@ -86,7 +82,7 @@ class PaymentStore:
         for incoming in batch:
             message = incoming.message
             if isinstance(message, ProviderEventReceived):
-                named = self._webhooks.refs(message)
+                named = self.webhooks.refs(message)
                 refs[incoming.id] = [(message.provider, message.account, *ref) for ref in named]
         orders = await _orders(connection, {ref for named in refs.values() for ref in named})
         return [
@@ -104,33 +100,14 @@ class PaymentStore:
         """
         if not keys:
             return {}
-        wanted = {"keys": list(keys)}
-        rows = (await connection.execute(_LOCK, wanted)).all()
-        attempts: dict[str, list[Attempt]] = {}
-        charges: dict[str, list[Charge]] = {}
-        refunds: dict[str, list[Refund]] = {}
-        disputes: dict[str, list[Dispute]] = {}
-        if rows:
-            for row in await connection.execute(_ATTEMPTS, wanted):
-                attempts.setdefault(row.order_id, []).append(_attempt(row))
-            for row in await connection.execute(_CHARGES, wanted):
-                charges.setdefault(row.order_id, []).append(_charge(row))
-        if back := [row.order_id for row in rows if row.money_back]:
-            for row in await connection.execute(_REFUNDS, {"keys": back}):
-                refunds.setdefault(row.order_id, []).append(_refund(row))
-            for row in await connection.execute(_DISPUTES, {"keys": back}):
-                disputes.setdefault(row.order_id, []).append(_dispute(row))
-        found = {
-            r.order_id: replace(
-                _payment(r),
-                attempts=tuple(attempts.get(r.order_id, ())),
-                charges=tuple(charges.get(r.order_id, ())),
-                refunds=tuple(refunds.get(r.order_id, ())),
-                disputes=tuple(disputes.get(r.order_id, ())),
-            )
-            for r in rows
-        }
+        rows = (await connection.execute(_LOCK, {"keys": list(keys)})).all()
+        found = await _loaded(connection, rows)
         return {key: found.get(key) or Payment(key) for key in keys}
+
+    async def read(self, connection: AsyncConnection, order_id: str) -> Payment | None:
+        """One order as it is now, for somebody who only looks: nothing is locked."""
+        rows = (await connection.execute(_LOOK, {"keys": [order_id]})).all()
+        return (await _loaded(connection, rows)).get(order_id)
 
     async def save(
         self, connection: AsyncConnection, before: dict[str, Payment], after: dict[str, Payment]
@@ -175,6 +152,36 @@ class PaymentStore:
         )
 
 
+async def _loaded(connection: AsyncConnection, rows: Sequence[Row]) -> dict[str, Payment]:
+    """The orders of these rows with all that hangs under them, by new statements."""
+    if not rows:
+        return {}
+    wanted = {"keys": [row.order_id for row in rows]}
+    attempts: dict[str, list[Attempt]] = {}
+    charges: dict[str, list[Charge]] = {}
+    refunds: dict[str, list[Refund]] = {}
+    disputes: dict[str, list[Dispute]] = {}
+    for row in await connection.execute(_ATTEMPTS, wanted):
+        attempts.setdefault(row.order_id, []).append(attempt_of(row))
+    for row in await connection.execute(_CHARGES, wanted):
+        charges.setdefault(row.order_id, []).append(charge_of(row))
+    if back := [row.order_id for row in rows if row.money_back]:
+        for row in await connection.execute(_REFUNDS, {"keys": back}):
+            refunds.setdefault(row.order_id, []).append(refund_of(row))
+        for row in await connection.execute(_DISPUTES, {"keys": back}):
+            disputes.setdefault(row.order_id, []).append(dispute_of(row))
+    return {
+        r.order_id: replace(
+            payment_of(r),
+            attempts=tuple(attempts.get(r.order_id, ())),
+            charges=tuple(charges.get(r.order_id, ())),
+            refunds=tuple(refunds.get(r.order_id, ())),
+            disputes=tuple(disputes.get(r.order_id, ())),
+        )
+        for r in rows
+    }
+
+
 async def _orders(connection: AsyncConnection, refs: Collection[Ref]) -> dict[Ref, str]:
     if not refs:
         return {}
@@ -191,109 +198,3 @@ async def order_of_reference(
     """The order whose attempt carries this reference at the provider."""
     ref = (provider, account, "reference", reference)
     return (await _orders(connection, [ref])).get(ref)
-
-
-def _payment(row: Row) -> Payment:
-    return Payment(
-        order_id=row.order_id,
-        id=row.id,
-        version=row.version,
-        status=row.status,
-        detail=row.detail,
-        amount=row.amount,
-        currency=row.currency,
-        capture=row.capture,
-        revision=row.revision,
-        content=row.content,
-        fingerprint=row.fingerprint,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        closes_at=row.closes_at,
-        closed=row.closed,
-        closed_at=row.closed_at,
-        paid_at=row.paid_at,
-        flags=_flags.decode(row.flags),
-        waiting=_waiting.decode(row.waiting),
-    )
-
-
-def _attempt(row: Row) -> Attempt:
-    return Attempt(
-        id=row.idempotency_key,
-        number=row.number,
-        provider=row.provider,
-        account=row.account,
-        state=row.status,
-        amount=row.amount,
-        currency=row.currency,
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        provider_order_id=row.provider_order_id,
-        opened=_opened.decode(row.opened),
-        refusal=row.refusal,
-        verify_asked=row.verify_asked,
-        verify_answered=row.verify_answered,
-        why=row.why,
-        approved=row.approved,
-        captures_asked=row.captures_asked,
-        captures_declined=row.captures_declined,
-        captured_for=row.captured_for,
-        cancel_asked=row.cancel_asked,
-        cancelled=row.cancelled,
-    )
-
-
-def _charge(row: Row) -> Charge:
-    return Charge(
-        charge_id=row.charge_id,
-        provider=row.provider,
-        account=row.account,
-        provider_order_id=row.provider_order_id,
-        state=row.state,
-        amount=row.amount,
-        currency=row.currency,
-        at=row.at,
-        failure=row.failure,
-        failure_text=row.failure_text,
-        stands=row.stands,
-        capture_asked=row.capture_asked,
-        capture_amount=row.capture_amount,
-        capture_before=row.capture_before,
-        by=row.marked_by,
-    )
-
-
-def _refund(row: Row) -> Refund:
-    return Refund(
-        id=row.id,
-        provider=row.provider,
-        charge_id=row.charge_id,
-        provider_order_id=row.provider_order_id,
-        state=row.state,
-        amount=row.amount,
-        currency=row.currency,
-        origin=row.origin,
-        created_at=row.created_at,
-        provider_refund_id=row.provider_refund_id,
-        reason=row.reason,
-        by=row.asked_by,
-        failure=row.failure,
-        succeeded=row.succeeded,
-        unknown=row.unknown,
-    )
-
-
-def _dispute(row: Row) -> Dispute:
-    return Dispute(
-        dispute_id=row.dispute_id,
-        provider=row.provider,
-        charge_id=row.charge_id,
-        kind=row.kind,
-        state=row.state,
-        money=row.money,
-        amount=row.amount,
-        currency=row.currency,
-        reason=row.reason,
-        respond_by=row.respond_by,
-        at=row.at,
-    )

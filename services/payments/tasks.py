@@ -1,13 +1,16 @@
 """The only code of this service that talks to providers. No transaction is open while it does."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 import structlog
 
+from services.payments.breaker import Breakers
+from services.payments.guarded import Guarded
 from services.payments.handlers import WEBHOOK_CATALOGUE
 from services.payments.money_tasks import MoneyPerformers, later
+from services.payments.shares import Shares
 from services.payments.task_requests import LookRequest, OpenRequest
 from shared.envelope import decode
 from shared.errors import Malformed, OutcomeUnknown, Rejected, Unavailable
@@ -43,32 +46,36 @@ SLOTS = {
 
 @dataclass(frozen=True, slots=True)
 class Performers:
-    """Carries out the tasks of this service with the configured adapters."""
+    """Carries out the tasks of this service with the configured adapters, each call under its circuit."""
 
     adapters: Mapping[str, Adapter]
     order_of_reference: Callable[[str, str, str], Awaitable[str | None]]
     time_scale: float = 1.0
+    breakers: Breakers = field(default_factory=Breakers)
 
     @property
     def money(self) -> MoneyPerformers:
-        return MoneyPerformers(self.adapters, self.time_scale)
+        return MoneyPerformers(self.adapters, self.time_scale, self.breakers)
 
     def table(self) -> dict[str, Performer]:
-        return {
+        shares = Shares(SLOTS, len(self.adapters))
+        calls: dict[str, Performer] = {
             "open_order": self.open_order,
             "look": self.look,
             "capture": self.money.capture,
             "refund": self.money.refund,
             "cancel": self.money.cancel,
-            "match": self.match,
-            "close": self.close,
-            "lapse": self.lapse,
         }
+        ours: dict[str, Performer] = {"match": self.match, "close": self.close, "lapse": self.lapse}
+        return {kind: shares.limited(performer) for kind, performer in calls.items()} | ours
+
+    def _at(self, provider: str, operation: str) -> Guarded:
+        return Guarded(self.adapters[provider], self.breakers.circuit(provider, operation))
 
     async def open_order(self, task: ClaimedTask) -> Answered | Later:
         """Creates the provider's order, once. After any earlier try it is looked up by our reference."""
         request = msgspec.json.decode(task.payload, type=OpenRequest)
-        adapter = self.adapters[request.provider]
+        adapter = self._at(request.provider, "open_order")
         order_id, attempt_id = request.order_id, request.attempt_id
         try:
             fact = None
@@ -111,7 +118,7 @@ class Performers:
         """Reads one attempt at its provider."""
         request = msgspec.json.decode(task.payload, type=LookRequest)
         try:
-            seen = await self.adapters[request.provider].read(request.provider_order_id)
+            seen = await self._at(request.provider, "look").read(request.provider_order_id)
         except (Unavailable, OutcomeUnknown, Malformed, Rejected) as error:
             return later(task, error, self.time_scale)
         looked = {
@@ -141,7 +148,7 @@ class Performers:
             provider_order_id = adapter.read_webhook(message.body).provider_order_id
             if provider_order_id is None:
                 return None
-            fact = await adapter.read_order(provider_order_id)
+            fact = await self._at(message.provider, "look").read_order(provider_order_id)
         except (Unavailable, OutcomeUnknown, Malformed, Rejected) as error:
             log.warning("the owner of a webhook could not be asked for", error=error.detail)
             return None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("services", "shared", "devstack", "tests", "client", "pyproject.toml")
+COPIED = ("paystream", "services", "shared", "devstack", "tests", "client", "pyproject.toml")
 
 
 class Stale(Exception):

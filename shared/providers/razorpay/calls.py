@@ -21,7 +21,9 @@ from shared.errors import NotFound, OutcomeUnknown, PaystreamError, Rejected, Un
 
 T = TypeVar("T")
 
-WORKERS = 8  # calls at once; more would only queue at the provider
+# As many as one process ever asks for at once (the slots of payments): a capture must find a thread free
+# however many slow looks there are. Threads are made when they are needed.
+WORKERS = 32
 
 
 class _Session(requests.Session):

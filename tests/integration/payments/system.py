@@ -93,21 +93,7 @@ class Payments:
     async def start(self, instance: str = "1", **settings: str) -> Process:
         """Starts one instance and waits until it is ready (or dead, when a failpoint wants that)."""
         port = free_ports(1)[0]
-        env = {
-            "PATH": os.environ["PATH"],
-            "PAYMENTS_INSTANCE": instance,
-            "PAYMENTS_TIME_SCALE": str(TIME_SCALE),
-            "PAYMENTS_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap,
-            "PAYMENTS_KAFKA__TOPIC_PREFIX": self.prefix,
-            "PAYMENTS_DATABASE__URL": self.urls.app("payments"),
-            "PAYMENTS_DATABASE__OWNER_URL": self.urls.owner("payments"),
-            "PAYMENTS_OPS__PORT": str(port),
-            "PAYMENTS_PROVIDERS__RAZORPAY__KEY_ID": KEY_ID,
-            "PAYMENTS_PROVIDERS__RAZORPAY__KEY_SECRET": KEY_SECRET,
-            "PAYMENTS_PROVIDERS__RAZORPAY__ACCOUNT": ACCOUNT_ID,
-            "PAYMENTS_PROVIDERS__RAZORPAY__BASE_URL": self.simulator.base,
-            "PAYMENTS_PROVIDERS__RAZORPAY__TIMEOUT_S": "3",
-        } | {f"PAYMENTS_{name}": value for name, value in settings.items()}
+        env = self.environment(instance, port) | {f"PAYMENTS_{n}": value for n, value in settings.items()}
         command = [sys.executable, "-m", "services.payments"]
         process = Process(f"payments-{instance}", command, self.logs / f"{instance}.log", env, ROOT)
         process.start()
@@ -119,6 +105,24 @@ class Payments:
 
         await eventually(ready, what="payments is ready", timeout_s=90)
         return process
+
+    def environment(self, instance: str = "1", ops_port: int = 1) -> dict[str, str]:
+        """The settings of one instance; also what an operator's command is run with."""
+        return {
+            "PATH": os.environ["PATH"],
+            "PAYMENTS_INSTANCE": instance,
+            "PAYMENTS_TIME_SCALE": str(TIME_SCALE),
+            "PAYMENTS_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap,
+            "PAYMENTS_KAFKA__TOPIC_PREFIX": self.prefix,
+            "PAYMENTS_DATABASE__URL": self.urls.app("payments"),
+            "PAYMENTS_DATABASE__OWNER_URL": self.urls.owner("payments"),
+            "PAYMENTS_OPS__PORT": str(ops_port),
+            "PAYMENTS_PROVIDERS__RAZORPAY__KEY_ID": KEY_ID,
+            "PAYMENTS_PROVIDERS__RAZORPAY__KEY_SECRET": KEY_SECRET,
+            "PAYMENTS_PROVIDERS__RAZORPAY__ACCOUNT": ACCOUNT_ID,
+            "PAYMENTS_PROVIDERS__RAZORPAY__BASE_URL": self.simulator.base,
+            "PAYMENTS_PROVIDERS__RAZORPAY__TIMEOUT_S": "3",
+        }
 
     # --- what others say to it --------------------------------------------------------------------
 

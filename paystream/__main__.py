@@ -1,0 +1,5 @@
+"""`python -m paystream COMMAND …`."""
+
+from paystream.main import main
+
+main()
