@@ -12,9 +12,10 @@ import msgspec
 import structlog
 from prometheus_client import Gauge
 
-from services.notifier.documents.reader import languages_with
+from services.notifier.documents.reader import Languages, languages_with
 from services.notifier.documents.shop import Shop
 from services.notifier.documents.typeset import Typesetter
+from services.notifier.documents.words import BadWords
 from services.notifier.domain.issuing import Rules
 from services.notifier.domain.state import Issues, Order
 from services.notifier.handlers import COMMANDS, ORDERS, PAYMENTS, decider
@@ -24,8 +25,10 @@ from services.notifier.mail.compose import Composer
 from services.notifier.mail.smtp import Server
 from services.notifier.performers import SendMail, SetDocument, remind
 from services.notifier.reads import unsettled
+from services.notifier.samples import samples
 from services.notifier.settings import NotifierSettings
 from services.notifier.store import OrderStore
+from services.notifier.tryout import BadTemplates, written
 from shared.apply import Applier
 from shared.consume import Loop
 from shared.database import AWAY
@@ -34,6 +37,7 @@ from shared.envelope import Envelope, new_id, now_utc
 from shared.inbox import Incoming
 from shared.kafka import NOTIFIER_COMMANDS, ORDERS_EVENTS, PAYMENTS_EVENTS, Topic
 from shared.messages.base import Catalogue, Message
+from shared.preflight import Unfit
 from shared.service import Kit
 from shared.tasks import ClaimedTask, Tasks
 
@@ -87,7 +91,7 @@ def _shop(settings: NotifierSettings) -> Shop:
     return Shop(
         name=shop.name,
         zone=ZoneInfo(shop.timezone),
-        languages=languages_with(settings.templates),
+        languages=_languages(settings.templates),
         address=shop.address,
         email=shop.email,
         website=shop.website,
@@ -95,6 +99,13 @@ def _shop(settings: NotifierSettings) -> Shop:
         accent=shop.accent,
         locale=shop.locale,
     )
+
+
+def _languages(folder: Path | None) -> Languages:
+    try:
+        return languages_with(folder)
+    except BadWords as error:
+        raise Unfit(f"NOTIFIER_TEMPLATES: {error}") from error
 
 
 def _rules(settings: NotifierSettings) -> Rules:
@@ -131,6 +142,9 @@ def _tasks(kit: Kit, settings: NotifierSettings, links: Links, applier: Applier[
     shop = _shop(settings)
     threads = ThreadPoolExecutor(documents.typesetters, "typeset")
     typesetter = Typesetter(documents.fonts, settings.templates)
+    composer = Composer(smtp.sender, smtp.reply_to, settings.templates)
+    if settings.templates is not None:
+        _try_out(composer, typesetter, shop)
     set_document = SetDocument(kit.engine, shop, typesetter, threads)
     server = Server(
         host=smtp.host,
@@ -140,7 +154,6 @@ def _tasks(kit: Kit, settings: NotifierSettings, links: Links, applier: Applier[
         password=smtp.password.get_secret_value(),
         ca_file=smtp.ca_file,
     )
-    composer = Composer(smtp.sender, smtp.reply_to, settings.templates)
     send_mail = SendMail(kit.engine, shop, composer, server, links, threads)
     return Tasks(
         kit.engine,
@@ -149,6 +162,15 @@ def _tasks(kit: Kit, settings: NotifierSettings, links: Links, applier: Applier[
         lambda task, message: applier.apply_result(_result(task, message)),
         {"typeset": documents.typesetters, "mail": smtp.connections, "remind": REMINDERS_AT_ONCE},
     )
+
+
+def _try_out(composer: Composer, typesetter: Typesetter, shop: Shop) -> None:
+    """The shop's own templates work on every kind of mail, or the service does not start."""
+    try:
+        for sample in samples(shop):
+            written(sample, composer, typesetter)
+    except BadTemplates as error:
+        raise Unfit(f"NOTIFIER_TEMPLATES: {error}") from error
 
 
 def _result(task: ClaimedTask, message: Message) -> Incoming:

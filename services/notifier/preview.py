@@ -6,8 +6,10 @@ from pathlib import Path
 
 from services.notifier.documents.reader import languages_with
 from services.notifier.documents.typeset import Typesetter
+from services.notifier.documents.words import BadWords
 from services.notifier.mail.compose import Composer
 from services.notifier.samples import KINDS, sample_shop, samples
+from services.notifier.tryout import BadTemplates, written
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -24,14 +26,16 @@ def main(arguments: Sequence[str]) -> None:
             parser.error(f"{kind!r} is not one of {', '.join(KINDS)}")
     out: Path = asked.out
     out.mkdir(parents=True, exist_ok=True)
-    typesetter = Typesetter(asked.fonts, asked.templates)
-    composer = Composer("Paystream <receipts@paystream.example>", templates=asked.templates)
-    shop = sample_shop(languages_with(asked.templates), asked.locale or "en-IN")
-    found = samples(shop, asked.kinds or KINDS, asked.locale)
-    for sample in found:
-        text, html = composer.texts(sample.letter)
-        (out / f"{sample.name}.html").write_text(html)
-        (out / f"{sample.name}.txt").write_text(f"Subject: {sample.letter.subject}\n\n{text}")
-        if sample.sheet is not None:
-            (out / f"{sample.name}.pdf").write_bytes(typesetter.pdf(sample.sheet))
-        print(f"{out / sample.name}: {sample.letter.subject}")  # noqa: T201 - a command's answer
+    try:
+        typesetter = Typesetter(asked.fonts, asked.templates)
+        composer = Composer("Paystream <receipts@paystream.example>", templates=asked.templates)
+        shop = sample_shop(languages_with(asked.templates), asked.locale or "en-IN")
+        for sample in samples(shop, asked.kinds or KINDS, asked.locale):
+            text, html, pdf = written(sample, composer, typesetter)
+            (out / f"{sample.name}.html").write_text(html)
+            (out / f"{sample.name}.txt").write_text(f"Subject: {sample.letter.subject}\n\n{text}")
+            if pdf is not None:
+                (out / f"{sample.name}.pdf").write_bytes(pdf)
+            print(f"{out / sample.name}: {sample.letter.subject}")  # noqa: T201 - a command's answer
+    except (BadWords, BadTemplates) as error:
+        parser.exit(2, f"{error}\n")

@@ -126,12 +126,12 @@ def samples(shop: Shop, kinds: Sequence[MailKind] = KINDS, locale: str = "") -> 
             letter = document_letter(sheet, _LINKS.url("sample", _PAID_AT))
             found.append(Sample(name, letter, sheet))
     books = msgspec.structs.replace(_BOOKS, locale=locale or _BOOKS.locale)
-    for kind in kinds:
-        if kind in ("surplus_refund", "surplus_refund_failed"):
+    for notice in kinds:
+        if notice in ("surplus_refund", "surplus_refund_failed"):
             refund = _refund(books, books.amount)
-            found.append(Sample(kind, returned_letter(_mail(kind), refund, books, shop)))
-        if kind in ("dispute", "dispute_reminder"):
-            found.append(Sample(kind, dispute_letter(_mail(kind), _DISPUTE, books.order_id, shop)))
+            found.append(Sample(notice, returned_letter(_mail(notice), refund, books, shop)))
+        if notice in ("dispute", "dispute_reminder"):
+            found.append(Sample(notice, dispute_letter(_mail(notice), _DISPUTE, books.order_id, shop)))
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifier.domain.state import Document, Mail, Order
+from services.notifier.domain.state import Document, Mail, Order, Resend
 
 Changed = Sequence[tuple[Order, Order]]  # before and after, sorted by order
 
@@ -203,7 +203,7 @@ async def _take_numbers(connection: AsyncConnection, wanted: Sequence[str]) -> l
     return numbers
 
 
-def _changed_mails(changed: Changed) -> list[tuple[Order, Mail, Sequence[Any]]]:
+def _changed_mails(changed: Changed) -> list[tuple[Order, Mail, tuple[Resend, ...]]]:
     """(order, mail, resends that are new) of every mail that changed."""
     found = []
     for old_order, order in changed:
