@@ -19,6 +19,7 @@ from devstack.secret_file import kept_secrets, random_secret
 ROOT = Path(__file__).resolve().parent.parent
 SHOP_NAME = "Mitti"  # as the demo shop calls itself
 SHOP_MAIL = "receipts@mitti.example"
+MERCHANT_MAIL = "owner@mitti.example"  # who is told of disputes
 SHOP_ACCENT = "#a8481f"
 API_SCOPES = ["orders:write", "payments:read", "payments:refund", "payments:capture"]
 
@@ -167,6 +168,7 @@ def _notifier(wiring: Wiring) -> dict[str, str]:
         "SHOP__WEBSITE": wiring.shop_url,
         "SHOP__ACCENT": SHOP_ACCENT,
         "SHOP__TIMEZONE": "Asia/Kolkata",
+        "MERCHANT_EMAIL": MERCHANT_MAIL,
         "DOCUMENTS__SIGNING_KEYS": json.dumps([wiring.secrets["document_signing_key"]]),
     }
 

@@ -61,6 +61,7 @@ PAYMENTS_REPLIES = Topic(
 )
 PAYMENTS_EVENTS = Topic("payments.events", "payments", 6, _FOR_EVER)
 NOTIFIER_EVENTS = Topic("notifier.events", "notifier", 3, {**_KEEP, "retention.ms": str(30 * DAY_MS)})
+NOTIFIER_COMMANDS = Topic("notifier.commands", "notifier", 3, _WEEK)
 RECONCILER_EVENTS = Topic("reconciler.events", "reconciler", 3, _FOR_EVER)
 RECONCILER_COMMANDS = Topic("reconciler.commands", "reconciler", 3, _WEEK)
 
@@ -68,7 +69,7 @@ TOPICS = {
     t.name: t
     for t in (
         ORDERS_EVENTS, PAYMENTS_COMMANDS, PAYMENTS_WEBHOOKS, PAYMENTS_REPLIES, PAYMENTS_EVENTS,
-        NOTIFIER_EVENTS, RECONCILER_EVENTS, RECONCILER_COMMANDS,
+        NOTIFIER_EVENTS, NOTIFIER_COMMANDS, RECONCILER_EVENTS, RECONCILER_COMMANDS,
     )
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""`python -m services.notifier [migrate | preview [--out DIR]]`."""
+"""`python -m services.notifier [migrate | preview [KIND ...] [--out DIR]]`."""
 
 import sys
 

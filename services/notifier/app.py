@@ -1,4 +1,4 @@
-"""The composition root: two loops, two kinds of task, one small HTTP application."""
+"""The composition root: three loops, three kinds of task, one small HTTP application."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,27 +12,32 @@ import msgspec
 import structlog
 from prometheus_client import Gauge
 
-from services.notifier.documents.sheet import Shop
+from services.notifier.documents.reader import Languages, languages_with
+from services.notifier.documents.shop import Shop
 from services.notifier.documents.typeset import Typesetter
+from services.notifier.documents.words import BadWords
 from services.notifier.domain.issuing import Rules
-from services.notifier.domain.state import Order
-from services.notifier.handlers import ORDERS, PAYMENTS, decider
+from services.notifier.domain.state import Issues, Order
+from services.notifier.handlers import COMMANDS, ORDERS, PAYMENTS, decider
 from services.notifier.http import DocumentsApp
 from services.notifier.links import Links
 from services.notifier.mail.compose import Composer
 from services.notifier.mail.smtp import Server
-from services.notifier.performers import SendMail, SetDocument
+from services.notifier.performers import SendMail, SetDocument, remind
 from services.notifier.reads import unsettled
-from services.notifier.settings import NotifierSettings, ShopSettings
+from services.notifier.samples import samples
+from services.notifier.settings import NotifierSettings
 from services.notifier.store import OrderStore
+from services.notifier.tryout import BadTemplates, written
 from shared.apply import Applier
 from shared.consume import Loop
 from shared.database import AWAY
 from shared.decision import Answer
 from shared.envelope import Envelope, new_id, now_utc
 from shared.inbox import Incoming
-from shared.kafka import ORDERS_EVENTS, PAYMENTS_EVENTS, Topic
+from shared.kafka import NOTIFIER_COMMANDS, ORDERS_EVENTS, PAYMENTS_EVENTS, Topic
 from shared.messages.base import Catalogue, Message
+from shared.preflight import Unfit
 from shared.service import Kit
 from shared.tasks import ClaimedTask, Tasks
 
@@ -40,7 +45,10 @@ log = structlog.get_logger()
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 COUNTED_EVERY_S = 15.0
-UNSETTLED = Gauge("paystream_notifier_unsettled", "Paid orders without content, mails not sent", ["what"])
+REMINDERS_AT_ONCE = 4  # each is a moment's work
+UNSETTLED = Gauge(
+    "paystream_notifier_unsettled", "Orders without content, documents not made, mails not sent", ["what"]
+)
 
 
 def build(settings: NotifierSettings) -> Kit:
@@ -63,10 +71,14 @@ def build(settings: NotifierSettings) -> Kit:
             publishes_here=lambda: kit.relay.leads,
         )
 
-    def loop(topic: Topic, catalogue: Catalogue) -> Loop[Order]:
-        return Loop(topic, applier(f"notifier.{topic.name}"), catalogue, kit.health)
+    def loop(topic: Topic, catalogue: Catalogue, *, commands: bool = False) -> Loop[Order]:
+        return Loop(topic, applier(f"notifier.{topic.name}"), catalogue, kit.health, commands=commands)
 
-    kit.loops = [loop(ORDERS_EVENTS, ORDERS), loop(PAYMENTS_EVENTS, PAYMENTS)]
+    kit.loops = [
+        loop(ORDERS_EVENTS, ORDERS),
+        loop(PAYMENTS_EVENTS, PAYMENTS),
+        loop(NOTIFIER_COMMANDS, COMMANDS, commands=True),
+    ]
     links = _links(settings)
     kit.tasks = _tasks(kit, settings, links, applier("notifier.tasks"))
     kit.apps = [(DocumentsApp(kit.engine, links), settings.http.host, settings.http.port)]
@@ -74,25 +86,44 @@ def build(settings: NotifierSettings) -> Kit:
     return kit
 
 
-def shop_of(settings: ShopSettings) -> Shop:
-    """The shop as documents and mails show it."""
+def _shop(settings: NotifierSettings) -> Shop:
+    shop = settings.shop
     return Shop(
-        name=settings.name,
-        zone=ZoneInfo(settings.timezone),
-        address=settings.address,
-        email=settings.email,
-        website=settings.website,
-        tax_id=settings.tax_id,
-        accent=settings.accent,
+        name=shop.name,
+        zone=ZoneInfo(shop.timezone),
+        languages=_languages(settings.templates),
+        address=shop.address,
+        email=shop.email,
+        website=shop.website,
+        tax_id=shop.tax_id,
+        accent=shop.accent,
+        locale=shop.locale,
     )
 
 
+def _languages(folder: Path | None) -> Languages:
+    try:
+        return languages_with(folder)
+    except BadWords as error:
+        raise Unfit(f"NOTIFIER_TEMPLATES: {error}") from error
+
+
 def _rules(settings: NotifierSettings) -> Rules:
-    domain = parseaddr(settings.smtp.sender)[1].rpartition("@")[2] or "localhost"
+    documents = settings.documents
+    month, _, day = documents.year_starts.partition("-")
+    automatic: Issues = "invoice" if settings.shop.tax_id else "receipt"
     return Rules(
-        series=settings.documents.series,
         zone=ZoneInfo(settings.shop.timezone),
-        mail_domain=domain,
+        mail_domain=parseaddr(settings.smtp.sender)[1].rpartition("@")[2] or "localhost",
+        issues=automatic if documents.issue == "auto" else documents.issue,
+        series={
+            "receipt": documents.series,
+            "invoice": documents.series,
+            "credit_note": documents.credit_series,
+            "cancellation": documents.cancellation_series,
+        },
+        year_starts=(int(month), int(day)),
+        merchant_email=settings.merchant_email,
         time_scale=settings.time_scale,
     )
 
@@ -108,9 +139,13 @@ def _links(settings: NotifierSettings) -> Links:
 
 def _tasks(kit: Kit, settings: NotifierSettings, links: Links, applier: Applier[Order]) -> Tasks:
     smtp, documents = settings.smtp, settings.documents
-    shop = shop_of(settings.shop)
+    shop = _shop(settings)
     threads = ThreadPoolExecutor(documents.typesetters, "typeset")
-    set_document = SetDocument(kit.engine, shop, Typesetter(documents.fonts), threads)
+    typesetter = Typesetter(documents.fonts, settings.templates)
+    composer = Composer(smtp.sender, smtp.reply_to, settings.templates)
+    if settings.templates is not None:
+        _try_out(composer, typesetter, shop)
+    set_document = SetDocument(kit.engine, shop, typesetter, threads)
     server = Server(
         host=smtp.host,
         port=smtp.port,
@@ -119,15 +154,23 @@ def _tasks(kit: Kit, settings: NotifierSettings, links: Links, applier: Applier[
         password=smtp.password.get_secret_value(),
         ca_file=smtp.ca_file,
     )
-    composer = Composer(smtp.sender, smtp.reply_to)
     send_mail = SendMail(kit.engine, shop, composer, server, links, threads)
     return Tasks(
         kit.engine,
         kit.owner,
-        {"typeset": set_document, "mail": send_mail},
+        {"typeset": set_document, "mail": send_mail, "remind": remind},
         lambda task, message: applier.apply_result(_result(task, message)),
-        {"typeset": documents.typesetters, "mail": smtp.connections},
+        {"typeset": documents.typesetters, "mail": smtp.connections, "remind": REMINDERS_AT_ONCE},
     )
+
+
+def _try_out(composer: Composer, typesetter: Typesetter, shop: Shop) -> None:
+    """The shop's own templates work on every kind of mail, or the service does not start."""
+    try:
+        for sample in samples(shop):
+            written(sample, composer, typesetter)
+    except BadTemplates as error:
+        raise Unfit(f"NOTIFIER_TEMPLATES: {error}") from error
 
 
 def _result(task: ClaimedTask, message: Message) -> Incoming:
@@ -155,5 +198,5 @@ async def _count(kit: Kit, pause_s: float = COUNTED_EVERY_S) -> None:
                 for what, number in (await unsettled(connection)).items():
                     UNSETTLED.labels(what).set(number)
         except AWAY as error:
-            log.warning("unsettled receipts were not counted", error=repr(error)[:200])
+            log.warning("what is not settled was not counted", error=repr(error)[:200])
         await asyncio.sleep(pause_s)

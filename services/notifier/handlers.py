@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from services.notifier.domain import issuing, mailing
+from services.notifier.domain import asking, disputes, issuing, mailing
 from services.notifier.domain.issuing import Rules
 from services.notifier.domain.results import (
     DocumentFailed,
@@ -12,23 +12,41 @@ from services.notifier.domain.results import (
     MailDeferred,
     MailRefused,
     MailTaken,
+    ReminderDue,
 )
 from services.notifier.domain.state import Order
 from shared.apply import Decide
 from shared.decision import Decision
 from shared.inbox import Incoming
 from shared.messages.base import Catalogue, Message
+from shared.messages.notifier import RecordBounce, ResendDocument
 from shared.messages.orders import OrderPlaced
-from shared.messages.payments import PaymentPaid
+from shared.messages.payments import (
+    DisputeClosed,
+    DisputeOpened,
+    DisputeUpdated,
+    PaymentPaid,
+    RefundFailed,
+    RefundSucceeded,
+)
 
 ORDERS = Catalogue(OrderPlaced)
-PAYMENTS = Catalogue(PaymentPaid)
+PAYMENTS = Catalogue(PaymentPaid, RefundSucceeded, RefundFailed, DisputeOpened, DisputeUpdated, DisputeClosed)
+COMMANDS = Catalogue(ResendDocument, RecordBounce)
 
 Rule = Callable[[Order, Any, Rules, datetime], Decision[Order]]
 
 DECIDERS: dict[type[Message], Rule] = {
     OrderPlaced: issuing.on_order_placed,
     PaymentPaid: issuing.on_payment_paid,
+    RefundSucceeded: issuing.on_refund_succeeded,
+    RefundFailed: issuing.on_refund_failed,
+    DisputeOpened: disputes.on_dispute,
+    DisputeUpdated: disputes.on_dispute,
+    DisputeClosed: disputes.on_dispute,
+    ReminderDue: disputes.on_reminder_due,
+    ResendDocument: lambda order, command, _, now: asking.on_resend_document(order, command, now),
+    RecordBounce: lambda order, command, _, now: asking.on_record_bounce(order, command, now),
     DocumentRendered: lambda order, result, _, now: mailing.on_document_rendered(order, result, now),
     DocumentFailed: lambda order, result, _, now: mailing.on_document_failed(order, result, now),
     MailTaken: lambda order, result, _, now: mailing.on_mail_taken(order, result, now),

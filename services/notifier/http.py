@@ -9,7 +9,7 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.notifier.domain.state import number_text
+from services.notifier.documents.sheet import number_of
 from services.notifier.links import LinkExpired, Links
 from services.notifier.reads import read_document
 from shared.database import AWAY
@@ -79,7 +79,7 @@ class DocumentsApp:
         if issued is None or issued.pdf is None or issued.document.number is None:
             raise NotFound("not-found", "there is no document under this link")
         document = issued.document
-        name = f"{document.kind}-{number_text(document.series, issued.document.number)}.pdf"
+        name = f"{document.kind}-{number_of(document)}.pdf"
         disposition = f'inline; filename="{name}"'
         headers = {
             "content-type": "application/pdf",

@@ -1,15 +1,18 @@
 """The notifier's settings, from `NOTIFIER_…`."""
 
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.notifier.domain.addresses import is_address
 from shared.settings import HttpSettings, Section, ServiceSettings
 
 KEY_LENGTH_MIN = 32  # RFC 7518, 3.2: a key for HS256 has at least 256 bits
+Series = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9-]{0,11}$")]
 
 
 class SmtpSettings(Section):
@@ -27,7 +30,7 @@ class SmtpSettings(Section):
 
 
 class ShopSettings(Section):
-    """What stands on documents and mails. With a tax id they are invoices, without one receipts."""
+    """What stands on documents and mails. `locale`: what the shop itself reads."""
 
     name: str
     address: tuple[str, ...] = ()  # JSON list of lines
@@ -36,6 +39,7 @@ class ShopSettings(Section):
     tax_id: str = ""
     accent: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#1d4ed8"
     timezone: str = "UTC"  # decides the printed date, and the year in the number
+    locale: str = "en"
 
     @field_validator("timezone")
     @classmethod
@@ -48,14 +52,38 @@ class ShopSettings(Section):
 
 
 class DocumentSettings(Section):
-    """Numbers and links. `link_base` is where buyers reach this service; empty: its own HTTP address."""
+    """Documents, numbers and links.
 
-    series: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9-]{0,11}$")] = "R"
+    `issue`: what a payment brings; `auto`: an invoice from a shop with a tax id, else a receipt; `off`: the
+    shop invoices itself. `year_starts` is the first day of the fiscal year, `MM-DD`. `link_base` is where
+    buyers reach this service; empty: its own HTTP address.
+    """
+
+    issue: Literal["auto", "receipt", "invoice", "off"] = "auto"
+    series: Series = "R"  # of receipts and invoices
+    credit_series: Series = "C"
+    cancellation_series: Series = "X"
+    year_starts: str = "01-01"
     signing_keys: tuple[SecretStr, ...] = Field(min_length=1)  # the first signs, all verify
     link_base: str = ""
     link_valid_s: float = Field(default=90 * 24 * 3600.0, gt=0)  # a quarter: when bookkeepers ask
     fonts: Path | None = None  # a folder with fonts for scripts beyond Latin, Greek, Cyrillic, Devanagari
-    typesetters: int = Field(default=2, ge=1, le=32)  # threads; one PDF takes about 30 ms
+    typesetters: int = Field(default=2, ge=1, le=32)  # threads; one PDF takes about 10 ms
+
+    @field_validator("year_starts")
+    @classmethod
+    def _is_a_day(cls, day: str) -> str:
+        try:
+            datetime.strptime(f"2001-{day}", "%Y-%m-%d")  # noqa: DTZ007 - a day of every year, so not 02-29
+        except ValueError:
+            raise ValueError(f"{day!r} is not a day of every year such as 04-01") from None
+        return day
+
+    @model_validator(mode="after")
+    def _series_differ(self) -> Self:
+        if len({self.series, self.credit_series, self.cancellation_series}) < 3:
+            raise ValueError("SERIES, CREDIT_SERIES and CANCELLATION_SERIES must differ")
+        return self
 
     @field_validator("signing_keys")
     @classmethod
@@ -72,6 +100,22 @@ class NotifierSettings(ServiceSettings):
     smtp: SmtpSettings
     shop: ShopSettings
     documents: DocumentSettings
+    merchant_email: str = ""  # who is told of disputes and their deadlines; empty: nobody
+    templates: Path | None = None  # the shop's own templates and texts, before ours
+
+    @field_validator("merchant_email")
+    @classmethod
+    def _is_one_address(cls, address: str) -> str:
+        if address and not is_address(address):
+            raise ValueError(f"{address!r} is not one plain address")
+        return address
+
+    @field_validator("templates")
+    @classmethod
+    def _is_a_folder(cls, folder: Path | None) -> Path | None:
+        if folder is not None and not folder.is_dir():
+            raise ValueError(f"{folder} is not a folder")
+        return folder
 
     def secrets(self) -> dict[str, SecretStr]:
         named = {f"DOCUMENTS__SIGNING_KEYS[{n}]": key for n, key in enumerate(self.documents.signing_keys)}
@@ -85,4 +129,6 @@ class NotifierSettings(ServiceSettings):
             problems.append("SMTP__SECURITY must be starttls or tls in production")
         if not self.documents.link_base.startswith("https://"):
             problems.append("DOCUMENTS__LINK_BASE must be the public https:// address of this service")
+        if not self.merchant_email:
+            problems.append("MERCHANT_EMAIL must be set: disputes have deadlines")
         return problems

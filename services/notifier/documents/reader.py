@@ -1,15 +1,17 @@
 """How one reader writes amounts, dates and countries; any text as a locale gives some reader."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date
+from babel.dates import format_date, format_time
 from babel.numbers import format_decimal, format_percent
 
-from services.notifier.documents.words import ENGLISH, LANGUAGES, Words
+from services.notifier.documents.words import BadWords, Words, words_with
 from shared.money import Money
 
 _LETTER_PAPER = {"US", "CA", "MX", "CO", "CL", "PH", "VE"}  # the rest of the world prints on A4
@@ -37,6 +39,12 @@ class Reader:
     def date(self, at: datetime, zone: tzinfo) -> str:
         return str(format_date(at.astimezone(zone).date(), format="long", locale=self.locale))
 
+    def moment(self, at: datetime, zone: tzinfo) -> str:
+        """Date and time with the zone's name: a deadline means nothing without it."""
+        there = at.astimezone(zone)
+        time = format_time(there.time(), format="short", locale=self.locale)
+        return f"{self.date(at, zone)}, {time} {there.tzname()}"
+
     def count(self, quantity: int) -> str:
         return str(format_decimal(quantity, locale=self.locale))
 
@@ -54,16 +62,34 @@ class Reader:
         return str(Locale.parse(self.locale).territories.get(code.upper(), code)) if code else ""
 
 
-def reader_of(tag: str) -> Reader:
-    """The reader that a locale tag such as `de-CH` means; English of its territory when we lack the words."""
-    if not _TAG.fullmatch(tag):
-        return Reader("en", ENGLISH)
-    language, *rest = tag.replace("-", "_").split("_")
-    territory = next((part.upper() for part in rest if len(part) == 2), "")
-    known = language.lower() if language.lower() in LANGUAGES else "en"
-    words = LANGUAGES[known]
-    try:
-        locale = Locale.parse(f"{known}_{territory}") if territory else Locale.parse(known)
-    except (UnknownLocaleError, ValueError):
-        return Reader(known, words)
-    return Reader(str(locale), words)
+@dataclass(frozen=True, slots=True)
+class Languages:
+    """The languages that documents and mails can speak."""
+
+    words: Mapping[str, Words]
+
+    def reader_of(self, tag: str) -> Reader:
+        """The reader that a tag such as `de-CH` means; English of its territory when we lack the words."""
+        english = self.words["en"]
+        if not _TAG.fullmatch(tag):
+            return Reader("en", english)
+        language, *rest = tag.replace("-", "_").split("_")
+        territory = next((part.upper() for part in rest if len(part) == 2), "")
+        known = language.lower() if language.lower() in self.words else "en"
+        words = self.words[known]
+        try:
+            locale = Locale.parse(f"{known}_{territory}") if territory else Locale.parse(known)
+        except (UnknownLocaleError, ValueError):
+            return Reader(known, words)
+        return Reader(str(locale), words)
+
+
+def languages_with(folder: Path | None = None) -> Languages:
+    """Ours, and what the shop's folder changes or adds. Raises BadWords."""
+    words = words_with(folder)
+    for language in words:
+        try:
+            Locale.parse(language)
+        except (UnknownLocaleError, ValueError):
+            raise BadWords(f"words.{language}.json: there is no language {language!r}") from None
+    return Languages(words)

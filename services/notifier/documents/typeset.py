@@ -9,13 +9,20 @@ import typst
 from services.notifier.documents.sheet import Sheet
 
 _HERE = Path(__file__).parent
-_TEMPLATE = (_HERE / "receipt.typ").read_bytes()
+_TEMPLATE = "document.typ"
 
 
 class Typesetter:
-    """Turns sheets into PDFs. `fonts` is a folder with further fonts, for scripts that ours lack."""
+    """Turns sheets into PDFs.
 
-    def __init__(self, fonts: Path | None = None) -> None:
+    `fonts` is a folder with further fonts, for scripts that ours lack. `templates` may have a
+    `document.typ` of the shop's own, which can read files beside it (a logo) and nothing else.
+    """
+
+    def __init__(self, fonts: Path | None = None, templates: Path | None = None) -> None:
+        own = templates is not None and (templates / _TEMPLATE).is_file()
+        self._root = templates if own and templates else _HERE / "fonts"  # our template reads nothing
+        self._template = ((templates if own and templates else _HERE) / _TEMPLATE).read_bytes()
         folders = [str(_HERE / "fonts"), *([str(fonts)] if fonts else [])]
         self._fonts = typst.Fonts(
             include_system_fonts=False, include_embedded_fonts=True, font_paths=list(folders)
@@ -25,15 +32,15 @@ class Typesetter:
         """The PDF. Blocks for some tens of milliseconds: call it in a thread.
 
         What people typed enters as data, never as source text, so no character of it can be markup. The
-        creation date is the time of payment, so a repetition gives the same bytes.
+        creation date is the document's own, so a repetition gives the same bytes.
         """
         compiler = typst.Compiler(
-            _TEMPLATE,
-            root=str(_HERE / "fonts"),  # nothing else can be read, and the template reads nothing
+            self._template,
+            root=str(self._root),
             font_paths=self._fonts,
             sys_inputs={"sheet": json.dumps(_values(sheet), ensure_ascii=False)},
         )
-        pdf = compiler.compile(format="pdf", timestamp=int(sheet.paid_at.timestamp()))
+        pdf = compiler.compile(format="pdf", timestamp=int(sheet.dated_at.timestamp()))
         if not isinstance(pdf, bytes):
             raise TypeError(f"typst gave {type(pdf).__name__} instead of one PDF")
         return pdf
@@ -58,11 +65,14 @@ def _values(sheet: Sheet) -> dict[str, object]:
         "rows": [asdict(row) for row in sheet.rows],
         "taxed": sheet.taxed,
         "summary": sheet.summary,
+        "total_label": sheet.total_label,
         "total": sheet.total,
         "date": sheet.date,
+        "stamp": asdict(sheet.stamp),
+        "note": sheet.note,
         "page": words.page,
         "words": {
             name: getattr(words, name)
-            for name in ("billed_to", "item", "quantity", "unit_price", "tax", "line_total", "total", "paid")
+            for name in ("billed_to", "item", "quantity", "unit_price", "tax", "line_total")
         },
     }

@@ -1,6 +1,23 @@
-"""What documents and mails say, per language. Every other language reads English."""
+"""What documents and mails say, per language: one JSON file each, and the shop's own over ours.
 
-from dataclasses import dataclass
+A file `words.LANGUAGE.json` in the shop's folder changes single texts of ours, or brings a new language;
+what it leaves out stays ours, or English.
+"""
+
+import re
+import string
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import msgspec
+
+_OURS = Path(__file__).parent / "languages"
+_LANGUAGE = re.compile(r"words\.([a-z]{2,3})\.json")
+
+
+class BadWords(ValueError):
+    """A file of texts that cannot be used; says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,161 +52,84 @@ class Words:
     open_pdf: str
     questions: str
     automatic: str
+    credit_note: str
+    cancellation: str
+    directly: str
+    order_total: str
+    released: str
+    released_note: str
+    refunded: str
+    cancelled: str
+    refunded_on: str
+    cancelled_on: str
+    refunded_with: str
+    refund_reference: str
+    reason: str
+    refund_line: str
+    amount_refunded: str
+    reduces: str
+    cancel_line: str
+    amount_cancelled: str
+    cancels: str
+    credit_intro: str
+    cancel_intro: str
+    surplus_title: str
+    surplus_subject: str
+    surplus_intro: str
+    surplus_failed_title: str
+    surplus_failed_subject: str
+    surplus_failed_intro: str
+    notice_automatic: str
+    dispute_title: str
+    answer_by: str
+    dispute_subject: str
+    dispute_reminder_subject: str
+    dispute_until: str
+    dispute_intro: str
+    inquiry_intro: str
+    dispute_reminder_intro: str
+    dispute_do: str
+    dispute_over: str
+    dispute_automatic: str
 
 
-ENGLISH = Words(
-    receipt="Receipt",
-    invoice="Invoice",
-    date="Date",
-    order="Order",
-    paid_with="Paid with",
-    reference="Payment reference",
-    billed_to="Billed to",
-    tax_id="Tax ID",
-    item="Item",
-    quantity="Qty",
-    unit_price="Unit price",
-    tax="Tax",
-    line_total="Amount",
-    before_tax="Net amount",
-    tax_of="Tax {rate}",
-    adjustment="Adjustment",
-    total="Total",
-    paid="Paid",
-    paid_on="Paid on {date}",
-    page="Page {page} of {pages}",
-    subject="Your {title} from {shop}: {total} ({number})",
-    greeting="Hello {name},",
-    greeting_unnamed="Hello,",
-    intro="Thank you for your order. We have received your payment of {total}.",
-    attached="Your {title} is attached as a PDF.",
-    open_pdf="Open the PDF",
-    questions="Questions? Write to {email}.",
-    automatic="This mail was sent because order {order} was paid at {shop}.",
-)
+def our_words() -> dict[str, Words]:
+    """The languages that come with the service."""
+    return {
+        file.stem: Words(**msgspec.json.decode(file.read_bytes())) for file in sorted(_OURS.glob("*.json"))
+    }
 
-GERMAN = Words(
-    receipt="Beleg",
-    invoice="Rechnung",
-    date="Datum",
-    order="Bestellung",
-    paid_with="Bezahlt mit",
-    reference="Zahlungsreferenz",
-    billed_to="Rechnung an",
-    tax_id="USt-IdNr.",
-    item="Artikel",
-    quantity="Menge",
-    unit_price="Einzelpreis",
-    tax="Steuer",
-    line_total="Betrag",
-    before_tax="Nettobetrag",
-    tax_of="Steuer {rate}",
-    adjustment="Ausgleich",
-    total="Gesamt",
-    paid="Bezahlt",
-    paid_on="Bezahlt am {date}",
-    page="Seite {page} von {pages}",
-    subject="{title} von {shop}: {total} ({number})",
-    greeting="Guten Tag {name},",
-    greeting_unnamed="Guten Tag,",
-    intro="vielen Dank für Ihre Bestellung. Ihre Zahlung über {total} ist bei uns eingegangen.",
-    attached="Das Dokument ({title}) liegt dieser Mail als PDF bei.",
-    open_pdf="PDF öffnen",
-    questions="Fragen? Schreiben Sie an {email}.",
-    automatic="Sie erhalten diese Mail, weil die Bestellung {order} bei {shop} bezahlt wurde.",
-)
 
-FRENCH = Words(
-    receipt="Reçu",
-    invoice="Facture",
-    date="Date",
-    order="Commande",
-    paid_with="Payé avec",
-    reference="Référence du paiement",
-    billed_to="Facturé à",
-    tax_id="N° de TVA",
-    item="Article",
-    quantity="Qté",
-    unit_price="Prix unitaire",
-    tax="Taxe",
-    line_total="Montant",
-    before_tax="Montant net",
-    tax_of="Taxe {rate}",
-    adjustment="Ajustement",
-    total="Total",
-    paid="Payé",
-    paid_on="Payé le {date}",
-    page="Page {page} sur {pages}",
-    subject="{title} de {shop} : {total} ({number})",
-    greeting="Bonjour {name},",
-    greeting_unnamed="Bonjour,",
-    intro="Merci pour votre commande. Nous avons bien reçu votre paiement de {total}.",
-    attached="Vous trouverez le document ({title}) en pièce jointe, au format PDF.",
-    open_pdf="Ouvrir le PDF",
-    questions="Une question ? Écrivez à {email}.",
-    automatic="Ce message vous est envoyé car la commande {order} a été payée chez {shop}.",
-)
+def words_with(folder: Path | None) -> dict[str, Words]:
+    """Ours, with what the shop's folder changes or adds. Raises BadWords."""
+    words = our_words()
+    for file in sorted(folder.glob("words.*.json")) if folder else ():
+        match = _LANGUAGE.fullmatch(file.name)
+        if match is None:
+            raise BadWords(f"{file}: the name must be like words.it.json")
+        language = match[1]
+        base = asdict(words.get(language, words["en"]))
+        words[language] = Words(**(base | _texts(file, base)))
+    return words
 
-SPANISH = Words(
-    receipt="Recibo",
-    invoice="Factura",
-    date="Fecha",
-    order="Pedido",
-    paid_with="Pagado con",
-    reference="Referencia del pago",
-    billed_to="Facturado a",
-    tax_id="NIF",
-    item="Artículo",
-    quantity="Cant.",
-    unit_price="Precio unitario",
-    tax="Impuesto",
-    line_total="Importe",
-    before_tax="Importe neto",
-    tax_of="Impuesto {rate}",
-    adjustment="Ajuste",
-    total="Total",
-    paid="Pagado",
-    paid_on="Pagado el {date}",
-    page="Página {page} de {pages}",
-    subject="{title} de {shop}: {total} ({number})",
-    greeting="Hola, {name}:",
-    greeting_unnamed="Hola:",
-    intro="Gracias por su pedido. Hemos recibido su pago de {total}.",
-    attached="El documento ({title}) va adjunto en PDF.",
-    open_pdf="Abrir el PDF",
-    questions="¿Preguntas? Escriba a {email}.",
-    automatic="Recibe este mensaje porque se pagó el pedido {order} en {shop}.",
-)
 
-HINDI = Words(
-    receipt="रसीद",
-    invoice="बीजक",
-    date="तारीख",
-    order="ऑर्डर",
-    paid_with="भुगतान का माध्यम",
-    reference="भुगतान संदर्भ",
-    billed_to="बिल प्राप्तकर्ता",
-    tax_id="कर पहचान संख्या",
-    item="वस्तु",
-    quantity="मात्रा",
-    unit_price="इकाई मूल्य",
-    tax="कर",
-    line_total="राशि",
-    before_tax="कर से पहले",
-    tax_of="कर {rate}",
-    adjustment="समायोजन",
-    total="कुल",
-    paid="भुगतान हुआ",
-    paid_on="भुगतान: {date}",
-    page="पृष्ठ {page} / {pages}",
-    subject="{shop} से आपकी {title}: {total} ({number})",
-    greeting="नमस्ते {name},",
-    greeting_unnamed="नमस्ते,",
-    intro="आपके ऑर्डर के लिए धन्यवाद। हमें आपका {total} का भुगतान मिल गया है।",
-    attached="{title} इस मेल के साथ PDF में संलग्न है।",
-    open_pdf="PDF खोलें",
-    questions="कोई प्रश्न? {email} पर लिखें।",
-    automatic="यह मेल इसलिए भेजा गया है क्योंकि {shop} पर ऑर्डर {order} का भुगतान हुआ।",
-)
+def _texts(file: Path, base: Mapping[str, str]) -> dict[str, str]:
+    try:
+        given = msgspec.json.decode(file.read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.DecodeError) as error:
+        raise BadWords(f"{file}: {error}") from None
+    known = {field.name for field in fields(Words)}
+    for name, text in given.items():
+        if name not in known:
+            raise BadWords(f"{file}: there is no text named {name!r}")
+        if not _placeholders(file, name, text) <= _placeholders(file, name, base[name]):
+            allowed = sorted(_placeholders(file, name, base[name]))
+            raise BadWords(f"{file}: {name!r} can be filled with {allowed} only")
+    return given
 
-LANGUAGES = {"en": ENGLISH, "de": GERMAN, "fr": FRENCH, "es": SPANISH, "hi": HINDI}
+
+def _placeholders(file: Path, name: str, text: str) -> set[str]:
+    try:
+        return {found for _, found, _, _ in string.Formatter().parse(text) if found is not None}
+    except ValueError as error:
+        raise BadWords(f"{file}: {name!r}: {error}") from None

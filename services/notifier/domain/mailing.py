@@ -1,76 +1,56 @@
-"""Whether, to whom and when a mail goes; what an answer of the mail server means for it."""
+"""The life of a mail, and what an answer of the mail server means for it."""
 
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from hashlib import blake2b
 
+from services.notifier.domain.addresses import ADDRESS_LENGTH_MAX, is_address, pause_s
 from services.notifier.domain.results import (
     DocumentFailed,
     DocumentRendered,
     MailDeferred,
     MailRefused,
+    MailResult,
     MailTaken,
 )
-from services.notifier.domain.state import Document, Kind, Mail, Order, number_text
+from services.notifier.domain.state import Document, Mail, MailKind, Order, natural_id, number_text
 from shared.decision import Decision, Outgoing, Task
 from shared.messages.base import Event
-from shared.messages.notifier import ReceiptFailed, ReceiptIssued, ReceiptSent
+from shared.messages.notifier import NoticeFailed, NoticeSent, ReceiptFailed, ReceiptIssued, ReceiptSent
 
 TOPIC = "notifier.events"
 GIVE_UP = timedelta(days=4)  # RFC 5321, 4.5.4.1: "at least 4-5 days"
-ADDRESS_LENGTH_MAX = 254  # RFC 3696 erratum 1690
 NOT_AN_ADDRESS = "not-an-address"
+SETTLED = ("sent", "bounced", "parked")
 
 
 @dataclass(frozen=True, slots=True)
-class Backoff:
-    """Doubling pauses from `first_s` up to `cap_s`."""
+class DueMail:
+    """A mail that the facts call for."""
 
-    first_s: float
-    cap_s: float
-
-
-# A server that is away serves everybody when it is back, so we look often; one that asks for patience for
-# one recipient (greylisting, a full mailbox) mostly means minutes.
-PAUSES = {"away": Backoff(2.0, 60.0), "unclear": Backoff(5.0, 300.0), "later": Backoff(15.0, 900.0)}
-
-# One plain address: no spaces or control characters, no second address, no quoting, no comments.
-_ADDRESS = re.compile(
-    r"""[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)*[^\W_][\w-]*"""
-)
+    payment_id: str
+    kind: MailKind
+    subject: str
+    recipient: str
 
 
-def is_address(text: str) -> bool:
-    """Whether mail can be sent to exactly this one address, and to nobody else."""
-    local, _, _ = text.partition("@")
-    dots_ok = not (local.startswith(".") or local.endswith(".") or ".." in local)
-    return len(text) <= ADDRESS_LENGTH_MAX and dots_ok and _ADDRESS.fullmatch(text) is not None
-
-
-def first_mail(kind: Kind, document: str, email: str, domain: str) -> Mail | None:
-    """The mail that goes with a new document; none without an address, parked with an unusable one.
+def new_mail(due: DueMail, domain: str, now: datetime) -> Mail | None:
+    """The mail in its first state; none without an address, parked with an unusable one.
 
     The Message-ID depends on (payment, kind, subject) alone, so that a mail sent twice is seen to be one.
     """
-    if not email:
+    if not due.recipient:
         return None
-    message_id = f"<{kind}.{document}@{domain}>"
-    if is_address(email):
-        return Mail(email, message_id)
-    return Mail(email[:ADDRESS_LENGTH_MAX], message_id, state="parked", last_answer=NOT_AN_ADDRESS)
-
-
-def pause_s(message_id: str, why: str, attempts: int, time_scale: float) -> float:
-    """Seconds until the next try: doubled each time, capped, spread by a quarter either way.
-
-    The spread comes from the message and the attempt, so it is the same in every replay.
-    """
-    backoff = PAUSES[why]
-    plain = min(backoff.cap_s, backoff.first_s * 2.0 ** min(attempts - 1, 30))
-    digest = blake2b(f"{message_id}/{attempts}".encode(), digest_size=2).digest()
-    spread = 0.75 + int.from_bytes(digest) / 0xFFFF / 2
-    return plain * spread / time_scale
+    id_ = natural_id(due.payment_id, due.kind, due.subject)
+    mail = Mail(
+        id=id_,
+        payment_id=due.payment_id,
+        kind=due.kind,
+        subject=due.subject,
+        recipient=due.recipient[:ADDRESS_LENGTH_MAX],
+        message_id=f"<{due.kind}.{id_}@{domain}>",
+        asked_at=now,
+    )
+    return mail if is_address(due.recipient) else replace(mail, state="parked", last_answer=NOT_AN_ADDRESS)
 
 
 # --- what happens to a document and its mail --------------------------------------------------------------
@@ -91,13 +71,13 @@ def on_document_rendered(order: Order, result: DocumentRendered, now: datetime) 
         issued_at=document.issued_at,
     )
     decision = Decision(order.with_document(document), events=(_out(order, issued, now),))
-    mail = document.mail
+    mail = order.mail(document.id)
     if mail is None:
         return decision
     if mail.state == "parked":  # its address could not be used from the start
-        failed = _failed(order, document, mail.last_answer, now)
-        return Decision(decision.state, events=(*decision.events, failed))
-    return Decision(decision.state, events=decision.events, tasks=(mail_task(order, document),))
+        event = failed(decision.state, mail, mail.last_answer, now)
+        return Decision(decision.state, events=(*decision.events, event))
+    return Decision(decision.state, events=decision.events, tasks=(mail_task(order, mail),))
 
 
 def on_document_failed(order: Order, result: DocumentFailed, now: datetime) -> Decision[Order]:
@@ -106,66 +86,86 @@ def on_document_failed(order: Order, result: DocumentFailed, now: datetime) -> D
     if document.state != "numbered":
         return Decision(order, outcome="ignored")
     document = replace(document, state="failed")
-    return Decision(order.with_document(document), events=(_failed(order, document, result.reason, now),))
+    event = _receipt_failed(order, document, result.reason)
+    return Decision(order.with_document(document), events=(_out(order, event, now),))
 
 
 def on_mail_taken(order: Order, result: MailTaken, now: datetime) -> Decision[Order]:
-    """Sent is final. Tries that were still planned are dropped."""
-    document, mail = _mail_of(order, result.document_id)
-    if mail.state == "sent":
+    """Sent is final until it bounces. Tries that were still planned are dropped."""
+    mail = _mail_of(order, result)
+    if mail is None or mail.state in ("sent", "bounced"):
         return Decision(order, outcome="ignored")
     mail = replace(mail, state="sent", attempts=mail.attempts + 1, last_answer=result.answer, settled_at=now)
-    document = replace(document, mail=mail)
-    sent = ReceiptSent(
+    document = _document_of(order, mail)
+    event: Event = NoticeSent(
         order_id=order.order_id,
-        kind=document.kind,
-        subject=document.subject,
-        number=_number(document),
+        kind=mail.kind,
+        subject=mail.subject,
         message_id=mail.message_id,
         sent_at=now,
     )
-    dropped = (mail_task(order, document).key,)
-    return Decision(order.with_document(document), events=(_out(order, sent, now),), dropped=dropped)
+    if document is not None:
+        event = ReceiptSent(
+            order_id=order.order_id,
+            kind=mail.kind,
+            subject=mail.subject,
+            number=_number(document),
+            message_id=mail.message_id,
+            sent_at=now,
+        )
+    dropped = (mail_task(order, mail).key,)
+    return Decision(order.with_mail(mail), events=(_out(order, event, now),), dropped=dropped)
 
 
 def on_mail_deferred(order: Order, result: MailDeferred, time_scale: float, now: datetime) -> Decision[Order]:
     """Tried again later under the same Message-ID and number, until it has been tried for days."""
-    document, mail = _mail_of(order, result.document_id)
-    if mail.state in ("sent", "parked"):
+    mail = _mail_of(order, result)
+    if mail is None or mail.state in SETTLED:
         return Decision(order, outcome="ignored")
-    if now - document.issued_at > GIVE_UP / time_scale:
-        return _parked(order, document, mail, f"given up: {result.answer}", now)
+    if now - mail.asked_at > GIVE_UP / time_scale:
+        return _parked(order, mail, f"given up: {result.answer}", now)
     mail = replace(mail, state="deferred", attempts=mail.attempts + 1, last_answer=result.answer)
-    document = replace(document, mail=mail)
     delay_s = pause_s(mail.message_id, result.why, mail.attempts, time_scale)
-    return Decision(order.with_document(document), tasks=(mail_task(order, document, delay_s),))
+    return Decision(order.with_mail(mail), tasks=(mail_task(order, mail, delay_s),))
 
 
 def on_mail_refused(order: Order, result: MailRefused, now: datetime) -> Decision[Order]:
     """Parked for this recipient alone."""
-    document, mail = _mail_of(order, result.document_id)
-    if mail.state in ("sent", "parked"):
+    mail = _mail_of(order, result)
+    if mail is None or mail.state in SETTLED:
         return Decision(order, outcome="ignored")
-    return _parked(order, document, mail, result.answer, now)
+    return _parked(order, mail, result.answer, now)
 
 
-def mail_task(order: Order, document: Document, delay_s: float = 0.0) -> Task:
-    """Sends the mail of one document."""
-    payload = document.id.encode()
-    return Task("mail", f"mail:{document.id}", order.order_id, payload, delay_s=delay_s, priority=50)
+def mail_task(order: Order, mail: Mail, delay_s: float = 0.0) -> Task:
+    """Sends one mail."""
+    return Task("mail", f"mail:{mail.id}", order.order_id, mail.id.encode(), delay_s=delay_s, priority=50)
 
 
-def _parked(order: Order, document: Document, mail: Mail, answer: str, now: datetime) -> Decision[Order]:
+def failed(order: Order, mail: Mail, reason: str, now: datetime) -> Outgoing:
+    """The announcement that a mail cannot be delivered."""
+    document = _document_of(order, mail)
+    event: Event = NoticeFailed(order_id=order.order_id, kind=mail.kind, subject=mail.subject, reason=reason)
+    if document is not None:
+        event = _receipt_failed(order, document, reason)
+    return _out(order, event, now)
+
+
+def _parked(order: Order, mail: Mail, answer: str, now: datetime) -> Decision[Order]:
     mail = replace(mail, state="parked", attempts=mail.attempts + 1, last_answer=answer, settled_at=now)
-    document = replace(document, mail=mail)
-    return Decision(order.with_document(document), events=(_failed(order, document, answer, now),))
+    return Decision(order.with_mail(mail), events=(failed(order, mail, answer, now),))
 
 
-def _mail_of(order: Order, document_id: str) -> tuple[Document, Mail]:
-    document = order.document(document_id)
-    if document.mail is None:
-        raise ValueError(f"document {document_id} has no mail, so nobody can have answered it")
-    return document, document.mail
+def _mail_of(order: Order, result: MailResult) -> Mail | None:
+    """The mail that was tried; None when it was asked for anew since: the newer try decides."""
+    mail = order.mail(result.mail_id)
+    if mail is None:
+        raise ValueError(f"there is no mail {result.mail_id}, so nobody can have answered it")
+    return mail if mail.message_id == result.message_id else None
+
+
+def _document_of(order: Order, mail: Mail) -> Document | None:
+    return next((d for d in order.documents if d.id == mail.id), None)
 
 
 def _number(document: Document) -> str:
@@ -174,15 +174,14 @@ def _number(document: Document) -> str:
     return number_text(document.series, document.number)
 
 
-def _failed(order: Order, document: Document, reason: str, now: datetime) -> Outgoing:
-    event = ReceiptFailed(
+def _receipt_failed(order: Order, document: Document, reason: str) -> ReceiptFailed:
+    return ReceiptFailed(
         order_id=order.order_id,
         kind=document.kind,
         subject=document.subject,
         number=_number(document),
         reason=reason,
     )
-    return _out(order, event, now)
 
 
 def _out(order: Order, event: Event, now: datetime) -> Outgoing:

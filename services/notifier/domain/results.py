@@ -5,10 +5,15 @@ from typing import ClassVar, Literal
 from shared.messages.base import Message
 
 
-class DocumentResult(Message, frozen=True, kw_only=True):
-    """The base of the results below: which document of which order."""
+class Result(Message, frozen=True, kw_only=True):
+    """The base of the results below: whose they are."""
 
     order_id: str
+
+
+class DocumentResult(Result, frozen=True, kw_only=True):
+    """What became of a document."""
+
     document_id: str
 
 
@@ -29,15 +34,21 @@ class DocumentFailed(DocumentResult, frozen=True, kw_only=True):
     reason: str
 
 
-class MailTaken(DocumentResult, frozen=True, kw_only=True):
+class MailResult(Result, frozen=True, kw_only=True):
+    """What became of one try. `message_id` tells it from a resend that was asked for meanwhile."""
+
+    mail_id: str
+    message_id: str
+    answer: str
+
+
+class MailTaken(MailResult, frozen=True, kw_only=True):
     """The mail server took the mail."""
 
     TYPE: ClassVar[str] = "notifier.mail_taken.v1"
 
-    answer: str
 
-
-class MailDeferred(DocumentResult, frozen=True, kw_only=True):
+class MailDeferred(MailResult, frozen=True, kw_only=True):
     """Not now. `away`: the server itself cannot be used; `later`: it asked to be asked again for this mail;
     `unclear`: the connection ended before its answer, so it may have taken the mail.
     """
@@ -45,12 +56,17 @@ class MailDeferred(DocumentResult, frozen=True, kw_only=True):
     TYPE: ClassVar[str] = "notifier.mail_deferred.v1"
 
     why: Literal["away", "later", "unclear"]
-    answer: str
 
 
-class MailRefused(DocumentResult, frozen=True, kw_only=True):
-    """The server will never take this mail for this recipient."""
+class MailRefused(MailResult, frozen=True, kw_only=True):
+    """The server will never take this mail for this recipient, or nobody can write it."""
 
     TYPE: ClassVar[str] = "notifier.mail_refused.v1"
 
-    answer: str
+
+class ReminderDue(Result, frozen=True, kw_only=True):
+    """The deadline of a dispute comes near."""
+
+    TYPE: ClassVar[str] = "notifier.reminder_due.v1"
+
+    dispute: str

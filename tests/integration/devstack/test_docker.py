@@ -29,6 +29,7 @@ FILLED_IN = {
     "SHOP_ORIGIN": "https://shop.example",
     "SHOP_RETURN_URL": "https://shop.example/return",
     "MAIL_SENDER": "Mitti <receipts@shop.example>",
+    "MERCHANT_EMAIL": "owner@shop.example",
 }
 
 

@@ -1,20 +1,35 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from services.notifier.documents.reader import reader_of
-from services.notifier.documents.sheet import Sheet, Shop, plain, sheet_of
+from services.notifier.documents.plain import plain
+from services.notifier.documents.sheet import Sheet
+from services.notifier.documents.shop import Shop
+from services.notifier.documents.taxes import shares
 from services.notifier.documents.typeset import Typesetter
 from shared.messages.orders import BillingAddress, Customer, OrderLine, OrderPlaced
-from tests.unit.notifier.examples import PAID_AT, PLACED, SHOP, issued, placed, the_document
+from tests.unit.notifier import examples
+from tests.unit.notifier.examples import (
+    LANGUAGES,
+    PAID,
+    PAID_AT,
+    PLACED,
+    SHOP,
+    issued,
+    paid,
+    placed,
+    play,
+    refund_failed,
+    refund_succeeded,
+)
 
 SOURCE_TEXT = '#panic("run") #read("/etc/passwd") $x$ *a* _b_ <c> @d \\ ` // /* https://x.test'
 
 
 def sheet(order: OrderPlaced = PLACED, shop: Shop = SHOP) -> Sheet:
-    state = issued(order)
-    assert state.paid is not None
-    return sheet_of(the_document(state), order, state.paid, shop)
+    return examples.sheet(issued(order), shop=shop)
 
 
 def with_lines(*lines: OrderLine, locale: str = "en-IN") -> OrderPlaced:
@@ -25,16 +40,14 @@ def test_amounts_and_dates_are_written_as_the_reader_writes_them() -> None:
     assert (sheet().total, sheet().date) == ("₹499.00", "12 March 2026")
     german = sheet(placed(locale="de-DE"))
     assert (german.total, german.date) == ("499,00\u00a0₹", "12. März 2026")
-    assert reader_of("en-IN").money(1_23_45_678, "INR") == "₹1,23,456.78"
-    assert reader_of("en").money(1_234, "JPY") == "¥1,234"
-    assert reader_of("en").money(1_234_567, "KWD") == "KWD\u00a01,234.567"
+    assert LANGUAGES.reader_of("en-IN").money(1_23_45_678, "INR") == "₹1,23,456.78"
+    assert LANGUAGES.reader_of("en").money(1_234, "JPY") == "¥1,234"
+    assert LANGUAGES.reader_of("en").money(1_234_567, "KWD") == "KWD\u00a01,234.567"
 
 
 def test_the_date_is_the_shops_own() -> None:
-    state = issued()
-    assert state.paid is not None
-    late_evening = replace(state.paid, paid_at=PAID_AT.replace(hour=20))
-    assert sheet_of(the_document(state), PLACED, late_evening, SHOP).date == "13 March 2026"
+    order, _ = play(PLACED, paid(paid_at=PAID_AT.replace(hour=20)))
+    assert examples.sheet(order).date == "13 March 2026"
 
 
 @pytest.mark.parametrize(
@@ -46,7 +59,7 @@ def test_the_date_is_the_shops_own() -> None:
     ],
 )  # fmt: skip
 def test_any_locale_tag_gives_a_reader(tag: str, locale: str) -> None:
-    assert reader_of(tag).locale == locale
+    assert LANGUAGES.reader_of(tag).locale == locale
 
 
 def test_taxes_are_shown_as_given_and_summed_per_rate() -> None:
@@ -74,9 +87,69 @@ def test_a_tax_rate_that_is_no_number_stays_as_it_was_given(rate: str) -> None:
     assert sheet(with_lines(line)).rows[0].tax == rate
 
 
-def test_a_shop_with_a_tax_id_writes_invoices_one_without_receipts() -> None:
+def test_the_title_is_that_of_the_kind_that_was_issued() -> None:
+    invoiced, _ = play(PLACED, PAID, rules=replace(examples.RULES, issues="invoice"))
     assert sheet().title == "Receipt"
-    assert sheet(shop=replace(SHOP, tax_id="29ABCDE1234F1Z5")).title == "Invoice"
+    assert examples.sheet(invoiced, "invoice").title == "Invoice"
+
+
+TAXED = placed(
+    lines=(
+        OrderLine(name="Tea", quantity=2, unit_amount=10_000, tax_rate="5", tax_amount=952),
+        OrderLine(name="Pot", quantity=1, unit_amount=29_900, tax_rate="18", tax_amount=4_561),
+    )
+)
+
+
+def test_a_credit_note_names_the_document_it_reduces_the_refund_its_amount_and_reason() -> None:
+    order, _ = play(TAXED, PAID, refund_succeeded())
+    note = examples.sheet(order, "credit_note")
+    assert (note.title, note.number, note.total) == ("Credit note", "C-2026-000007", "₹99.00")
+    assert note.note == "This credit note reduces Receipt R-2026-000007 of 12 March 2026."
+    facts = dict(note.facts)
+    assert (facts["Receipt"], facts["Refund reference"]) == ("R-2026-000007", "rfnd_1")
+    assert facts["Reason"] == "lid broken"
+    assert [(row.name, row.total) for row in note.rows] == [("Refund for order order-1", "₹99.00")]
+    assert note.summary == (("Net amount", "₹88.06"), ("Tax 5%", "₹1.89"), ("Tax 18%", "₹9.05"))
+
+
+def test_a_credit_note_over_everything_has_the_lines_and_taxes_of_the_invoice() -> None:
+    order, _ = play(TAXED, PAID, refund_succeeded(amount=49_900))
+    invoice, note = examples.sheet(order), examples.sheet(order, "credit_note")
+    assert (note.rows, note.summary) == (invoice.rows, invoice.summary)
+
+
+def test_a_cancellation_names_the_credit_note_and_the_document_that_stands_again() -> None:
+    order, _ = play(TAXED, PAID, refund_succeeded(), refund_failed())
+    cancelled = examples.sheet(order, "cancellation")
+    assert (cancelled.title, cancelled.number, cancelled.total) == ("Cancellation", "X-2026-000007", "₹99.00")
+    assert "credit note C-2026-000007 of 12 March 2026" in cancelled.note
+    assert "Receipt R-2026-000007 of 12 March 2026 stands" in cancelled.note
+
+
+def test_a_partial_capture_is_invoiced_as_captured_with_the_rest_released() -> None:
+    whole, _ = play(TAXED, PAID)
+    assert whole.paid is not None
+    part = replace(whole, paid=replace(whole.paid, captured=24_950))
+    invoice = examples.sheet(part)
+    assert invoice.total == "₹249.50"
+    assert invoice.summary == (
+        ("Order total", "₹499.00"), ("Released, not charged", "-₹249.50"), ("Net amount", "₹221.93"),
+        ("Tax 5%", "₹4.76"), ("Tax 18%", "₹22.81"),
+    )  # fmt: skip
+    assert invoice.note.startswith("₹249.50 of this order was not charged")
+
+
+@given(st.integers(1, 10**9), st.integers(1, 10**9), st.integers(0, 10**8))
+def test_a_tax_share_is_in_proportion_to_half_a_unit(part: int, whole: int, tax: int) -> None:
+    (share,) = shares({"tax": tax}, part, whole).values()
+    assert abs(2 * (share * whole - tax * part)) <= whole
+
+
+@pytest.mark.parametrize(("currency", "total"), [("JPY", "JP¥9,900"), ("KWD", "KWD\u00a09.900")])
+def test_amounts_of_any_exponent_are_printed_in_full(currency: str, total: str) -> None:
+    order, _ = play(placed(currency=currency), paid(currency=currency), refund_succeeded(currency=currency))
+    assert examples.sheet(order, "credit_note").total == total
 
 
 def test_the_billing_address_stands_where_it_was_given() -> None:
@@ -107,10 +180,16 @@ def typesetter() -> Typesetter:
 
 
 def test_the_same_sheet_gives_the_same_bytes(typesetter: Typesetter) -> None:
-    first = typesetter.pdf(sheet())
-    assert first.startswith(b"%PDF-")
-    assert Typesetter().pdf(sheet()) == first
-    assert typesetter.pdf(sheet(placed(customer=Customer(name="Someone else")))) != first
+    order, _ = play(TAXED, PAID, refund_succeeded(), refund_failed())
+    made = [
+        typesetter.pdf(examples.sheet(order, kind)) for kind in ("receipt", "credit_note", "cancellation")
+    ]
+    again = [
+        Typesetter().pdf(examples.sheet(order, kind)) for kind in ("receipt", "credit_note", "cancellation")
+    ]
+    assert made == again
+    assert len(set(made)) == 3
+    assert all(pdf.startswith(b"%PDF-") for pdf in made)
 
 
 def test_typed_text_is_never_source_text(typesetter: Typesetter) -> None:

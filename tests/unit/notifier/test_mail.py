@@ -4,10 +4,24 @@ from email.policy import default
 
 import pytest
 
-from services.notifier.documents.sheet import sheet_of
+from services.notifier.domain.state import Mail
 from services.notifier.mail.compose import Composer, wire_address
+from services.notifier.mail.letters import Letter, dispute_letter, document_letter, returned_letter
 from shared.messages.orders import Customer, OrderLine, OrderPlaced
-from tests.unit.notifier.examples import PLACED, SHOP, issued, placed, the_document
+from tests.unit.notifier.examples import (
+    PAID,
+    PLACED,
+    SHOP,
+    dispute_closed,
+    dispute_opened,
+    issued,
+    placed,
+    play,
+    refund_failed,
+    refund_succeeded,
+    sheet,
+    the_mail,
+)
 
 LINK = "https://pay.test/api/documents/a.b.c"
 COMPOSER = Composer("Bluebird Books <receipts@shop.test>", "help@shop.test")
@@ -16,12 +30,11 @@ COMPOSER = Composer("Bluebird Books <receipts@shop.test>", "help@shop.test")
 def sent(order: OrderPlaced = PLACED, pdf: bytes = b"%PDF-") -> EmailMessage:
     """The mail as a mailbox reads it."""
     state = issued(order)
-    document, paid = the_document(state), state.paid
-    assert paid is not None
-    assert document.mail is not None
-    sheet = sheet_of(document, order, paid, SHOP)
-    raw = COMPOSER.compose(document, document.mail, sheet, LINK, pdf).as_bytes()
-    return email.message_from_bytes(raw, policy=default)
+    return arrived(COMPOSER, document_letter(sheet(state), LINK), the_mail(state), pdf)
+
+
+def arrived(composer: Composer, letter: Letter, mail: Mail, pdf: bytes | None = None) -> EmailMessage:
+    return email.message_from_bytes(composer.compose(letter, mail, pdf).as_bytes(), policy=default)
 
 
 def body(message: EmailMessage, kind: str) -> str:
@@ -88,3 +101,60 @@ def test_the_mail_speaks_the_readers_language() -> None:
 
 def test_an_international_domain_goes_out_in_ascii() -> None:
     assert wire_address("a@münchen.test") == "a@xn--mnchen-3ya.test"
+
+
+def test_a_credit_note_comes_with_its_pdf_and_says_what_goes_back() -> None:
+    order, _ = play(PLACED, PAID, refund_succeeded())
+    letter = document_letter(sheet(order, "credit_note"), LINK)
+    message = arrived(COMPOSER, letter, the_mail(order, "credit_note"), b"%PDF-")
+    assert message["Subject"] == "Your credit note from Bluebird Books: ₹99.00 (C-2026-000007)"
+    (pdf,) = message.iter_attachments()
+    assert pdf.get_filename() == "credit_note-C-2026-000007.pdf"
+    for kind in ("plain", "html"):
+        assert "We have refunded ₹99.00 for your order order-1" in body(message, kind)
+        assert "This credit note reduces Receipt R-2026-000007" in body(message, kind)
+        assert "lid broken" in body(message, kind)
+
+
+def test_money_that_was_not_needed_is_announced_without_a_document() -> None:
+    surplus = {"charge_id": "pay_2", "amount": 49_900}
+    order, _ = play(PLACED, PAID, refund_succeeded(**surplus), refund_failed(**surplus))
+    refund = order.refunds["rf-1"]
+    back, failed = (
+        arrived(COMPOSER, returned_letter(mail, refund, PLACED, SHOP), mail)
+        for mail in (the_mail(order, "surplus_refund"), the_mail(order, "surplus_refund_failed"))
+    )
+    assert back["Subject"] == "Your payment of ₹499.00 to Bluebird Books goes back (order order-1)"
+    assert "We are sending ₹499.00 back" in body(back, "html")
+    assert "the money has not reached you" in body(failed, "plain")
+    assert list(back.iter_attachments()) == []
+    assert back["Message-ID"] != failed["Message-ID"]
+
+
+def test_a_dispute_tells_the_merchant_how_much_why_until_when_and_what_to_do() -> None:
+    order, _ = play(PLACED, PAID, dispute_opened())
+    mail, (dispute,) = the_mail(order, "dispute"), order.disputes.values()
+    message = arrived(COMPOSER, dispute_letter(mail, dispute, "order-1", SHOP), mail)
+    assert "owner@shop.test" in message["To"]
+    deadline = "March 19, 2026, 7:36 PM IST"  # the shop's own clock
+    subject = message["Subject"].replace("\u202f", " ")
+    assert subject == f"Dispute of ₹499.00 for order order-1, answer by {deadline}"
+    for kind in ("plain", "html"):
+        text = body(message, kind).replace("\u202f", " ")
+        assert all(part in text for part in ("₹499.00", deadline, "goods not received", "disp_1", "Razorpay"))
+        assert "What to do" in text
+
+
+def test_a_dispute_that_is_over_asks_for_nothing() -> None:
+    order, _ = play(PLACED, PAID, dispute_closed(), dispute_opened())
+    mail, (dispute,) = the_mail(order, "dispute"), order.disputes.values()
+    message = arrived(COMPOSER, dispute_letter(mail, dispute, "order-1", SHOP), mail)
+    assert "answer by" not in message["Subject"]
+    assert "There is nothing to do" in body(message, "plain")
+
+
+def test_the_buyers_data_is_not_in_the_merchants_mail() -> None:
+    order, _ = play(PLACED, PAID, dispute_opened())
+    mail, (dispute,) = the_mail(order, "dispute"), order.disputes.values()
+    whole = COMPOSER.compose(dispute_letter(mail, dispute, "order-1", SHOP), mail, None).as_string()
+    assert "asha" not in whole.lower()

@@ -3,16 +3,14 @@ from itertools import pairwise
 
 import pytest
 
+from services.notifier.domain.addresses import PAUSES, is_address, pause_s
 from services.notifier.domain.mailing import (
     GIVE_UP,
-    PAUSES,
-    is_address,
     on_document_failed,
     on_document_rendered,
     on_mail_deferred,
     on_mail_refused,
     on_mail_taken,
-    pause_s,
 )
 from services.notifier.domain.results import (
     DocumentFailed,
@@ -21,16 +19,10 @@ from services.notifier.domain.results import (
     MailRefused,
     MailTaken,
 )
-from services.notifier.domain.state import Mail, Order
+from services.notifier.domain.state import Order
 from shared.messages.notifier import ReceiptFailed, ReceiptIssued, ReceiptSent
 from shared.messages.orders import Customer
-from tests.unit.notifier.examples import NOW, SHA256, issued, placed, rendered, the_document
-
-
-def mail_of(order: Order) -> Mail:
-    mail = the_document(order).mail
-    assert mail is not None
-    return mail
+from tests.unit.notifier.examples import NOW, SHA256, issued, placed, rendered, the_document, the_mail
 
 
 def the_pdf(order: Order) -> DocumentRendered:
@@ -40,17 +32,20 @@ def the_pdf(order: Order) -> DocumentRendered:
 
 
 def taken(order: Order) -> MailTaken:
-    return MailTaken(order_id="order-1", document_id=the_document(order).id, answer="250 queued")
+    mail = the_mail(order)
+    return MailTaken(order_id="order-1", mail_id=mail.id, message_id=mail.message_id, answer="250 queued")
 
 
 def deferred(order: Order) -> MailDeferred:
+    mail = the_mail(order)
     return MailDeferred(
-        order_id="order-1", document_id=the_document(order).id, why="later", answer="450 greylisted"
+        order_id="order-1", mail_id=mail.id, message_id=mail.message_id, why="later", answer="450 greylisted"
     )
 
 
 def refused(order: Order) -> MailRefused:
-    return MailRefused(order_id="order-1", document_id=the_document(order).id, answer="550 unknown")
+    mail = the_mail(order)
+    return MailRefused(order_id="order-1", mail_id=mail.id, message_id=mail.message_id, answer="550 unknown")
 
 
 def test_a_made_document_is_announced_with_its_number_and_its_mail_goes() -> None:
@@ -72,7 +67,7 @@ def test_a_document_made_twice_is_announced_once() -> None:
 
 def test_an_address_that_cannot_be_used_is_parked_and_announced_with_the_document() -> None:
     before = issued(placed(customer=Customer(email="a@b.test\r\nBcc: x@y.test")))
-    assert mail_of(before).state == "parked"
+    assert the_mail(before).state == "parked"
     decision = on_document_rendered(before, the_pdf(before), NOW)
     assert [type(out.message) for out in decision.events] == [ReceiptIssued, ReceiptFailed]
     assert decision.tasks == ()
@@ -91,7 +86,7 @@ def test_a_mail_that_was_taken_twice_is_announced_once_under_one_message_id() ->
     first = on_mail_taken(order, taken(order), NOW)
     event = first.events[0].message
     assert isinstance(event, ReceiptSent)
-    assert event.message_id == mail_of(order).message_id
+    assert event.message_id == the_mail(order).message_id
     assert first.dropped == (f"mail:{the_document(order).id}",)
     assert on_mail_taken(first.state, taken(order), NOW).events == ()
 
@@ -99,7 +94,7 @@ def test_a_mail_that_was_taken_twice_is_announced_once_under_one_message_id() ->
 def test_a_deferred_mail_is_tried_again_and_says_nothing() -> None:
     order = rendered()
     decision = on_mail_deferred(order, deferred(order), 1.0, NOW)
-    mail = mail_of(decision.state)
+    mail = the_mail(decision.state)
     assert (mail.state, mail.attempts, mail.last_answer) == ("deferred", 1, "450 greylisted")
     assert decision.tasks[0].delay_s == pause_s(mail.message_id, "later", 1, 1.0)
     assert decision.events == ()
@@ -108,9 +103,9 @@ def test_a_deferred_mail_is_tried_again_and_says_nothing() -> None:
 def test_a_mail_that_is_deferred_for_days_is_given_up() -> None:
     order = rendered()
     still = on_mail_deferred(order, deferred(order), 1.0, NOW + GIVE_UP)
-    assert mail_of(still.state).state == "deferred"
+    assert the_mail(still.state).state == "deferred"
     decision = on_mail_deferred(order, deferred(order), 1.0, NOW + GIVE_UP + timedelta(seconds=1))
-    assert mail_of(decision.state).state == "parked"
+    assert the_mail(decision.state).state == "parked"
     assert decision.tasks == ()
     assert isinstance(decision.events[0].message, ReceiptFailed)
 
@@ -118,7 +113,7 @@ def test_a_mail_that_is_deferred_for_days_is_given_up() -> None:
 def test_a_refused_mail_is_parked_with_the_servers_answer() -> None:
     order = rendered()
     decision = on_mail_refused(order, refused(order), NOW)
-    assert mail_of(decision.state).state == "parked"
+    assert the_mail(decision.state).state == "parked"
     event = decision.events[0].message
     assert isinstance(event, ReceiptFailed)
     assert event.reason == "550 unknown"
@@ -135,7 +130,7 @@ def test_a_late_acceptance_overrules_a_refusal() -> None:
     order = rendered()
     parked = on_mail_refused(order, refused(order), NOW).state
     decision = on_mail_taken(parked, taken(order), NOW)
-    assert mail_of(decision.state).state == "sent"
+    assert the_mail(decision.state).state == "sent"
     assert isinstance(decision.events[0].message, ReceiptSent)
 
 

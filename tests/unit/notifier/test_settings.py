@@ -11,8 +11,20 @@ GOOD: dict[str, object] = {
     "http": {"port": 2},
     "smtp": {"host": "smtp.shop.example", "security": "starttls", "sender": "Shop <a@shop.example>"},
     "shop": {"name": "Shop", "timezone": "Asia/Kolkata"},
+    "merchant_email": "owner@shop.example",
     "documents": {"signing_keys": ["h7Wq" * 10], "link_base": "https://pay.shop.example"},
 }
+
+
+def test_production_wants_somebody_who_is_told_of_disputes() -> None:
+    with pytest.raises(ValidationError, match="MERCHANT_EMAIL must be set"):
+        NotifierSettings(**(GOOD | {"merchant_email": ""}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("address", ["owner", "a@b.test,c@d.test", "a@b.test\r\nBcc: x@y.test"])
+def test_the_merchants_address_is_one_address(address: str) -> None:
+    with pytest.raises(ValidationError, match="not one plain address"):
+        NotifierSettings(**(GOOD | {"merchant_email": address}))  # type: ignore[arg-type]
 
 
 def settings(section: str, **changes: object) -> NotifierSettings:
@@ -35,6 +47,10 @@ def test_production_takes_good_settings() -> None:
         ("documents", {"signing_keys": ["h7Wq"]}, "at least 32 characters"),
         ("documents", {"signing_keys": []}, "at least 1 item"),
         ("documents", {"series": "r/../"}, "String should match pattern"),
+        ("documents", {"credit_series": "R"}, "must differ"),
+        ("documents", {"issue": "bill"}, "Input should be"),
+        ("documents", {"year_starts": "02-29"}, "not a day of every year"),
+        ("documents", {"year_starts": "4-31"}, "not a day of every year"),
         ("shop", {"timezone": "Mars/Olympus"}, "is not a time zone"),
         ("shop", {"accent": 'red"); #panic('}, "String should match pattern"),
     ],

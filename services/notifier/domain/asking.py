@@ -1,0 +1,65 @@
+"""What people and bounces say of a mail that was sent: send it again, it came back."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from services.notifier.domain.mailing import failed, mail_task
+from services.notifier.domain.state import Mail, Order, Resend
+from shared.decision import Decision, Outgoing
+from shared.messages.notifier import RecordBounce, ResendDocument, ResendRefused
+
+TOPIC = "notifier.events"
+
+
+def on_resend_document(order: Order, command: ResendDocument, now: datetime) -> Decision[Order]:
+    """The same mail again, once per nonce, under a Message-ID of its own: a mailbox that has the first
+    one must not swallow it. The document and its number stay.
+    """
+    document = next(
+        (d for d in order.documents if (d.kind, d.subject) == (command.kind, command.subject)), None
+    )
+    mail = next((m for m in order.mails if (m.kind, m.subject) == (command.kind, command.subject)), None)
+    if mail is None:
+        why = "the order has no e-mail address" if document else "there is no such document or mail"
+        return _refused(order, command, why, now)
+    if any(resend.nonce == command.nonce for resend in mail.resends):
+        return Decision(order, outcome="ignored")
+    if document is not None and document.state != "rendered":
+        return _refused(order, command, "the document has no PDF yet: its mail goes when it has", now)
+    mail = _asked_again(mail, Resend(command.nonce, command.person, now))
+    return Decision(order.with_mail(mail), tasks=(mail_task(order, mail),))
+
+
+def on_record_bounce(order: Order, command: RecordBounce, now: datetime) -> Decision[Order]:
+    """A mail that the server took came back: it is known not to have arrived."""
+    mail = next((m for m in order.mails if m.message_id == command.message_id), None)
+    if mail is None or mail.state == "bounced":
+        return Decision(order, outcome="ignored")
+    answer = command.reason[:500]
+    mail = replace(mail, state="bounced", last_answer=answer, settled_at=now)
+    event = failed(order, mail, f"bounced: {answer}", now)
+    return Decision(order.with_mail(mail), events=(event,), dropped=(mail_task(order, mail).key,))
+
+
+def _asked_again(mail: Mail, resend: Resend) -> Mail:
+    local, at, domain = mail.message_id.partition("@")
+    stem = local if not mail.resends else local.rpartition(".")[0]
+    return replace(
+        mail,
+        state="waiting",
+        message_id=f"{stem}.{len(mail.resends) + 1}{at}{domain}",
+        asked_at=resend.asked_at,
+        settled_at=None,
+        resends=(*mail.resends, resend),
+    )
+
+
+def _refused(order: Order, command: ResendDocument, why: str, now: datetime) -> Decision[Order]:
+    event = ResendRefused(
+        order_id=order.order_id,
+        kind=command.kind,
+        subject=command.subject,
+        nonce=command.nonce,
+        reason=why,
+    )
+    return Decision(order, events=(Outgoing(TOPIC, order.order_id, event, now),))
