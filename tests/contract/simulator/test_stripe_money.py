@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import stripe
@@ -17,15 +18,14 @@ def paid(stripe_sdk: stripe.StripeClient) -> Pay:
     """A captured charge of $50, by one of the published cards."""
 
     def pay(method: str = "pm_card_visa") -> str:
-        intent = stripe_sdk.v1.payment_intents.create(
-            {
-                "amount": 5000,
-                "currency": "usd",
-                "payment_method_types": ["card"],
-                "confirm": True,
-                "payment_method": method,
-            }
-        )
+        wanted: Any = {
+            "amount": 5000,
+            "currency": "usd",
+            "payment_method_types": ["card"],
+            "confirm": True,
+            "payment_method": method,
+        }
+        intent = stripe_sdk.v1.payment_intents.create(wanted)
         return str(intent.latest_charge)
 
     return pay

@@ -1,6 +1,7 @@
 """PaymentIntents through the unmodified official SDK: shapes, states, cards, refusals."""
 
 import re
+from typing import Any
 
 import pytest
 import stripe
@@ -65,7 +66,7 @@ def test_a_declined_card_puts_the_intent_back_to_the_start(
     with pytest.raises(stripe.CardError) as caught:
         stripe_sdk.v1.payment_intents.confirm(intent.id, {"payment_method": method})
     assert (caught.value.http_status, caught.value.code) == (402, code)
-    body = caught.value.json_body
+    body: Any = caught.value.json_body
     assert body["error"]["decline_code"] == decline_code
     assert body["error"]["payment_intent"]["id"] == intent.id
     again = stripe_sdk.v1.payment_intents.retrieve(intent.id)
@@ -158,7 +159,7 @@ def test_what_stripe_refuses_is_refused(
     stripe_sdk: stripe.StripeClient, changes: Wanted, param: str, code: str | None
 ) -> None:
     with pytest.raises(stripe.InvalidRequestError) as caught:
-        make(stripe_sdk, **changes)
+        make(stripe_sdk, **dict[str, Any](changes))
     assert (caught.value.http_status, caught.value.param, caught.value.code) == (400, param, code)
 
 

@@ -149,7 +149,7 @@ async def test_money_is_taken_by_hand(payments: Payments, paystream: Operator) -
     await payments.verify(order_id, provider_order_id)
 
     async def authorized() -> bool:
-        return (await payments.row(order_id))["detail"] == "authorized"
+        return bool((await payments.row(order_id))["detail"] == "authorized")
 
     await eventually(authorized, what="the authorisation")
     said = await paystream("payment", "capture", order_id, "--reason", "shipped")

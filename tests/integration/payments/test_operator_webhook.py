@@ -187,8 +187,7 @@ async def test_bytes_past_their_time_leave_their_hash_and_the_facts(
     young = captured(provider_order_id, f"pay_{order_id}", email="asha@shop.test", nonce=1)
     for body in (old, young):
         await payments.webhook(body)
-        webhook_id = await kept(payments, body)
-    old_id, young_id = await kept(payments, old), webhook_id
+    old_id, young_id = await kept(payments, old), await kept(payments, young)
     await payments.execute(
         "UPDATE provider_events SET received_at = now() - interval '91 days' WHERE message_id = $1", old_id
     )

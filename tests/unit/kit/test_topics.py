@@ -26,7 +26,8 @@ def test_partition_counts_stay() -> None:
     counts = {t.name: t.partitions for t in TOPICS.values() if not t.name.startswith("example.")}
     assert counts == {
         "orders.events": 6, "payments.commands": 6, "payments.webhooks": 6, "payments.replies": 3,
-        "payments.events": 6, "notifier.events": 3, "notifier.commands": 3, "reconciler.events": 3, "reconciler.commands": 3,
+        "payments.events": 6, "notifier.events": 3, "notifier.commands": 3, "reconciler.events": 3,
+        "reconciler.commands": 3,
     }  # fmt: skip
 
 
