@@ -15,9 +15,13 @@ from devstack.database_server import DatabaseServer
 from devstack.kafka import Kafka
 from devstack.ports import free_ports
 from devstack.postgres import Postgres
+from shared.kafka import PAYMENTS_EVENTS
 from shared.messages.payments import PaymentEvent
 from shared.settings import KafkaSettings
 from tests.integration.gateway.background import Background
+from tests.integration.gateway.events import created
+from tests.integration.gateway.eventually import eventually
+from tests.integration.gateway.orders import new_order_id
 from tests.integration.gateway.others import STRIPE_SETTINGS, PayPal, paypal_in
 from tests.integration.gateway.payments import StandIn, as_the_contract_says
 from tests.integration.gateway.process import Gateway, server
@@ -40,6 +44,7 @@ class System:
     background: Background
     folder: Path
     paypal: PayPal
+    joined: bool = False  # another instance was in the consumer group since all was settled
     _connection: asyncpg.Connection | None = None
 
     def http(self, **options: Any) -> httpx.Client:
@@ -51,7 +56,7 @@ class System:
 
     def another(self, instance: str, **settings: str) -> Gateway:
         """A further instance beside the first; the test stops it."""
-        first = self.gateway
+        first, self.joined = self.gateway, True
         log = self.folder / f"gateway-{instance}.log"
         port, ops_port = free_ports(2)
         overrides = {**first.settings, **settings}
@@ -59,6 +64,22 @@ class System:
             port, ops_port, first.bootstrap, first.topic_prefix, first.database_url, first.owner_url,
             instance, overrides, log,
         )  # fmt: skip
+
+    def settle(self) -> None:
+        """Returns once the first instance reads every partition again.
+
+        An instance that stopped is a member of the group until its session ends, 10 s later.
+        """
+        waiting: dict[int, str] = {}
+        while len(waiting) < PAYMENTS_EVENTS.partitions:
+            order_id = new_order_id()
+            waiting.setdefault(PAYMENTS_EVENTS.partition_of(order_id.encode()), order_id)
+        for order_id in waiting.values():
+            self.publish(order_id, created(order_id))
+        ids = [*waiting.values()]
+        seen = "SELECT count(*) AS n FROM payments WHERE order_id = ANY($1::text[])"
+        eventually(lambda: self.query(seen, ids)[0]["n"] == len(ids), timeout_s=60)
+        self.joined = False
 
     def publish(self, order_id: str, *messages: PaymentEvent) -> None:
         """Events of one order, as payments sends them."""
@@ -140,6 +161,8 @@ def system(running: System) -> Iterator[System]:
     """The running system, with payments answering as the contract says again after each test."""
     running.payments.answer = as_the_contract_says
     running.payments.commands.clear()
+    if running.joined:
+        running.settle()
     yield running
     running.payments.answer = as_the_contract_says
 
