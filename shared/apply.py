@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -55,7 +55,6 @@ class Fate(Generic[S]):
     key: str | None = None
     before: S | None = None
     after: S | None = None
-    outcome: Literal["applied", "ignored", "unmatched"] = "unmatched"
 
 
 async def _archive_nothing(connection: AsyncConnection, fates: Sequence[Fate[S]]) -> None:
@@ -179,7 +178,7 @@ class Applier(Generic[S]):
             if decision is None:
                 decision = self.decide(after[key], incoming, now)
                 _remember(decision, incoming, claims)
-            fates.append(Fate(incoming, key, after[key], decision.state, decision.outcome))
+            fates.append(Fate(incoming, key, after[key], decision.state))
             after[key] = decision.state
             decisions.append((incoming, decision))
             if (elapsed := time.perf_counter() - since) > BLOCKING_MAX_S:

@@ -26,7 +26,8 @@ _ERASE = text("""
                                  facts = new.facts
     FROM unnest(CAST(:received AS timestamptz[]), CAST(:ids AS text[]), CAST(:hashes AS bytea[]),
                 CAST(:facts AS jsonb[])) AS new (received_at, message_id, hash, facts)
-    WHERE (e.received_at, e.message_id) = (new.received_at, new.message_id) AND e.erased_at IS NULL""")
+    WHERE (e.received_at, e.message_id) = (new.received_at, new.message_id) AND e.erased_at IS NULL
+      AND e.received_at BETWEEN :first AND :last""")
 _MARK = text("""
     INSERT INTO raw_erasure (received_at, message_id) VALUES (:received, :id)
     ON CONFLICT (one) DO UPDATE SET received_at = excluded.received_at, message_id = excluded.message_id""")
@@ -69,7 +70,11 @@ class Erasure:
             "hashes": [sha256(r.body).digest() for r in rows],
             "facts": [self._facts(r.provider, r.body) for r in rows],
         }
-        await connection.execute(_ERASE, columns)
+        window = {
+            "first": rows[0].received_at,
+            "last": rows[-1].received_at,
+        }  # so that few partitions are read
+        await connection.execute(_ERASE, columns | window)
         await connection.execute(_MARK, {"received": rows[-1].received_at, "id": rows[-1].message_id})
         return len(rows)
 

@@ -39,12 +39,16 @@ _MATCHED = text("""
     WHERE received_at = :received AND message_id = :id AND order_id IS NULL""")
 
 # A record that Kafka delivers again is no delivery of the provider's: it has the times of one we counted.
+# The counts beside it cannot be planned as a join that reads every partition; they are looked up row by row.
 _REPEATED = text("""
     INSERT INTO provider_event_repeats AS r (message_id, times, last_at)
     SELECT id, count(DISTINCT received), max(received)
     FROM unnest(CAST(:ids AS text[]), CAST(:received AS timestamptz[])) AS new (id, received)
-    WHERE NOT EXISTS (SELECT FROM provider_events e WHERE (e.received_at, e.message_id) = (received, id))
-      AND NOT EXISTS (SELECT FROM provider_event_repeats k WHERE k.message_id = id AND k.last_at >= received)
+    CROSS JOIN LATERAL (SELECT count(*) AS n FROM provider_events e
+                        WHERE e.received_at = received AND e.message_id = id) first
+    CROSS JOIN LATERAL (SELECT count(*) AS n FROM provider_event_repeats k
+                        WHERE k.message_id = id AND k.last_at >= received) counted
+    WHERE first.n = 0 AND counted.n = 0
     GROUP BY id ORDER BY id
     ON CONFLICT (message_id) DO UPDATE SET times = r.times + excluded.times, last_at = excluded.last_at
     WHERE excluded.last_at > r.last_at""")

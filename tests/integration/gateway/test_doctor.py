@@ -30,8 +30,10 @@ def test_each_secret_is_tried_and_an_unsigned_webhook_refused(system: System) ->
     found = by_subject(examine(system.gateway.url))
     assert found["razorpay webhook secrets"].said == f"{len(WEBHOOK_SECRETS)} active"
     assert found["razorpay endpoint, unsigned"].verdict == "good"
-    assert [found[f"razorpay endpoint, secret {n}"].verdict for n in (1, 2)] == ["good", "good"]
-    assert len(system.payments.webhooks()) == before + len(WEBHOOK_SECRETS), "the forged one left no message"
+    signed = [f for subject, f in found.items() if "endpoint, secret" in subject]
+    assert len(signed) >= len(WEBHOOK_SECRETS)
+    assert {f.verdict for f in signed} == {"good"}
+    assert len(system.payments.webhooks()) == before + len(signed), "the forged ones left no message"
 
 
 def test_a_secret_that_the_gateway_does_not_have_is_named(

@@ -93,6 +93,18 @@ async def test_the_urgent_goes_first_and_a_full_kind_does_not_hide_the_others(ki
     assert order.index("search") <= 2  # its kind has a slot of its own
 
 
+async def test_a_claim_that_was_put_back_unbegun_is_no_try(kit: Kit, system: System) -> None:
+    seen: list[tuple[bool, int]] = []
+
+    async def perform(task: ClaimedTask) -> Answered | Later:
+        seen.append((task.first, task.claims))
+        return Later(0.01, "no slot", unbegun=True) if len(seen) < 4 else DONE
+
+    await add(kit, Task("work", "waits", "s"))
+    await run_until(runner(kit, perform), lambda: none_open(system))
+    assert seen == [(True, 1)] * 4
+
+
 async def test_never_more_at_once_than_there_are_slots(kit: Kit, system: System) -> None:
     at_once, most = 0, 0
 

@@ -62,6 +62,7 @@ class Payments:
     receiver: Receiver
     logs: Path
     processes: dict[str, Process] = field(default_factory=dict)
+    ops_ports: dict[str, int] = field(default_factory=dict)
     producer: AIOKafkaProducer | None = None
     replies: dict[str, Reply] = field(default_factory=dict)
     events: list[Envelope] = field(default_factory=list)
@@ -98,6 +99,7 @@ class Payments:
         process = Process(f"payments-{instance}", command, self.logs / f"{instance}.log", env, ROOT)
         process.start()
         self.processes[instance] = process
+        self.ops_ports[instance] = port
 
         async def ready() -> bool:
             assert process.alive, (self.logs / f"{instance}.log").read_text()[-3000:]
@@ -208,6 +210,10 @@ class Payments:
         assert self._database is not None
         await self._database.execute(statement, *arguments)
 
+    async def ops(self, path: str, instance: str = "1") -> tuple[int, str]:
+        """(status, body) of an instance's internal listener."""
+        return await asyncio.to_thread(_got, f"http://127.0.0.1:{self.ops_ports[instance]}{path}")
+
     async def becomes(self, order_id: str, status: str, timeout_s: float = 30.0) -> dict[str, Any]:
         async def there() -> dict[str, Any] | None:
             row = await self.row(order_id)
@@ -268,6 +274,11 @@ def captured(provider_order_id: str, charge_id: str, amount: int = AMOUNT, **oth
         "payload": {"payment": {"entity": entity | other}},
     }
     return msgspec.json.encode(event)
+
+
+def _got(url: str) -> tuple[int, str]:
+    with urlopen(url, timeout=5) as answer:
+        return int(answer.status), str(answer.read().decode())
 
 
 def _answers(url: str) -> bool:

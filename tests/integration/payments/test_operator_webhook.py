@@ -11,6 +11,7 @@ import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.payments.erasure import Erasure
+from services.payments.heard import AGE, Heard
 from services.payments.webhooks import Webhooks
 from shared.database import new_engine
 from shared.envelope import encode, fingerprint, new_id, now_utc
@@ -131,7 +132,7 @@ async def test_a_dry_run_says_how_todays_code_differs_and_a_replay_does_it_once(
     assert "nothing new: v3 has all of it" in second.out
     story = await paystream("payment", "show", order_id)
     assert "asha replay_webhook release 12 reads it" in story.flat
-    assert "said v3 payment_paid because of webhook" in story.flat, story.out
+    assert "said v3 payment_paid because of asha's replay_webhook" in story.flat, story.out
 
 
 async def test_a_replay_needs_an_order_and_an_id_that_is_kept(
@@ -185,8 +186,8 @@ async def test_bytes_past_their_time_leave_their_hash_and_the_facts(
     order_id, provider_order_id = await payments.opened()
     old = captured(provider_order_id, f"pay_{order_id}", email="asha@shop.test")
     young = captured(provider_order_id, f"pay_{order_id}", email="asha@shop.test", nonce=1)
-    for body in (old, young):
-        await payments.webhook(body)
+    await payments.webhook(old)
+    await payments.webhook(young)
     old_id, young_id = await kept(payments, old), await kept(payments, young)
     await payments.execute(
         "UPDATE provider_events SET received_at = now() - interval '91 days' WHERE message_id = $1", old_id
@@ -213,6 +214,26 @@ async def test_bytes_past_their_time_leave_their_hash_and_the_facts(
     assert f"SHA-256 {hashlib.sha256(old).hexdigest()}" in shown.out
     said = await paystream("webhook", "replay", old_id, "--dry-run")
     assert (said.code, said.err.partition(":")[0]) == (1, "bytes-erased")
+
+
+async def test_every_instance_knows_when_an_account_was_last_heard(engine: AsyncEngine) -> None:
+    account = new_id()
+
+    def heard_ago(seconds: float) -> Heard:
+        heard, at = Heard(), now_utc() - timedelta(seconds=seconds)
+        heard.note(
+            ProviderEventReceived(
+                provider="razorpay", account=account, body=b"{}", headers={}, received_at=at
+            )
+        )
+        return heard
+
+    ages = []
+    for heard in (heard_ago(500), heard_ago(100), heard_ago(900), Heard()):
+        async with engine.begin() as connection:
+            await heard.share(connection)
+        ages.append(AGE.labels("razorpay", account)._value.get())
+    assert [round(age, -2) for age in ages] == [500, 100, 100, 100]
 
 
 # --- parked ------------------------------------------------------------------------------------------------
