@@ -25,6 +25,10 @@ class Delivered:
         return str(self.message["Message-ID"])
 
     @property
+    def subject(self) -> str:
+        return str(self.message["Subject"])
+
+    @property
     def pdf(self) -> bytes:
         (attachment,) = self.message.iter_attachments()
         return bytes(attachment.get_content())

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,11 +21,31 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from devstack.ports import free_ports
 from shared.envelope import Envelope, decode, encode, now_utc
-from shared.kafka import NOTIFIER_EVENTS, ORDERS_EVENTS, PAYMENTS_EVENTS, Topic, declare
+from shared.kafka import NOTIFIER_COMMANDS, NOTIFIER_EVENTS, ORDERS_EVENTS, PAYMENTS_EVENTS, Topic, declare
 from shared.messages.base import Catalogue, Message, wrap
-from shared.messages.notifier import ReceiptFailed, ReceiptIssued, ReceiptSent
+from shared.messages.notifier import (
+    NoticeFailed,
+    NoticeSent,
+    ReceiptFailed,
+    ReceiptIssued,
+    ReceiptSent,
+    RecordBounce,
+    ResendDocument,
+    ResendRefused,
+)
 from shared.messages.orders import Customer, OrderLine, OrderPlaced
-from shared.messages.payments import Amounts, PaymentPaid, PaymentSnapshot
+from shared.messages.payments import (
+    Amounts,
+    DisputeClosed,
+    DisputeOpened,
+    DisputeView,
+    PaymentEvent,
+    PaymentPaid,
+    PaymentSnapshot,
+    RefundFailed,
+    RefundSucceeded,
+    RefundView,
+)
 from shared.publish import Publisher
 from shared.settings import KafkaSettings
 from tests.integration.notifier.sink import Sink
@@ -32,7 +53,9 @@ from tests.servers import DatabaseUrls
 
 ROOT = Path(__file__).parents[3]
 SIGNING_KEY = "for the links of one test alone, long enough"
-EVENTS = Catalogue(ReceiptIssued, ReceiptSent, ReceiptFailed)
+MERCHANT = "owner@shop.test"
+EVENTS = Catalogue(ReceiptIssued, ReceiptSent, ReceiptFailed, NoticeSent, NoticeFailed, ResendRefused)
+Sent = OrderPlaced | PaymentEvent | ResendDocument | RecordBounce
 T = TypeVar("T")
 
 
@@ -84,6 +107,56 @@ def paid(order_id: str, **changes: Any) -> PaymentPaid:
     return PaymentPaid(payment=msgspec.structs.replace(payment, **changes))
 
 
+def refund_view(order_id: str, **changes: Any) -> RefundView:
+    refund = RefundView(
+        refund_id=f"rf-{order_id}",
+        charge_id=f"pay_{order_id}",
+        provider="razorpay",
+        state="succeeded",
+        amount=9_900,
+        currency="INR",
+        origin="api",
+        created_at=now_utc(),
+        provider_refund_id=f"rfnd_{order_id}",
+        reason="lid broken",
+    )
+    return msgspec.structs.replace(refund, **changes)
+
+
+def refund_succeeded(order_id: str, **changes: Any) -> RefundSucceeded:
+    return RefundSucceeded(payment=paid(order_id).payment, refund=refund_view(order_id, **changes))
+
+
+def refund_failed(order_id: str, **changes: Any) -> RefundFailed:
+    refund = refund_view(order_id, **({"state": "failed"} | changes))
+    return RefundFailed(payment=paid(order_id).payment, refund=refund)
+
+
+def dispute_view(order_id: str, **changes: Any) -> DisputeView:
+    dispute = DisputeView(
+        dispute_id=f"disp_{order_id}",
+        charge_id=f"pay_{order_id}",
+        provider="razorpay",
+        kind="chargeback",
+        state="open",
+        money="none",
+        amount=49_900,
+        currency="INR",
+        reason="goods_not_received",
+        respond_by=now_utc() + timedelta(days=7),
+    )
+    return msgspec.structs.replace(dispute, **changes)
+
+
+def dispute_opened(order_id: str, **changes: Any) -> DisputeOpened:
+    return DisputeOpened(payment=paid(order_id).payment, dispute=dispute_view(order_id, **changes))
+
+
+def dispute_closed(order_id: str, **changes: Any) -> DisputeClosed:
+    dispute = dispute_view(order_id, **({"state": "won"} | changes))
+    return DisputeClosed(payment=paid(order_id).payment, dispute=dispute)
+
+
 @dataclass
 class System:
     """A mail server, topics and a database that any number of notifiers may be started on."""
@@ -130,6 +203,7 @@ class System:
             "NOTIFIER_SMTP__SENDER": "Bluebird Books <receipts@shop.test>",
             "NOTIFIER_SHOP__NAME": "Bluebird Books",
             "NOTIFIER_DOCUMENTS__SIGNING_KEYS": f'["{SIGNING_KEY}"]',
+            "NOTIFIER_MERCHANT_EMAIL": MERCHANT,
             "NOTIFIER_TIME_SCALE": "20",
             "NOTIFIER_LOG__FORMAT": "console",
             **{f"NOTIFIER_{name.upper()}": value for name, value in more.items()},
@@ -167,13 +241,14 @@ class System:
 
     # --- what goes in -------------------------------------------------------------------------------------
 
-    async def publish(self, *messages: OrderPlaced | PaymentPaid) -> None:
+    async def publish(self, *messages: Sent) -> None:
         """Each message under an id of its own, in this order per topic."""
         for message in messages:
             await self.send(envelope(message))
 
     async def send(self, message: Envelope) -> None:
-        topic = ORDERS_EVENTS if message.type == OrderPlaced.TYPE else PAYMENTS_EVENTS
+        topics = {"orders": ORDERS_EVENTS, "payments": PAYMENTS_EVENTS, "notifier": NOTIFIER_COMMANDS}
+        topic = topics[message.type.partition(".")[0]]
         await self.publisher.send(topic, message.subject.encode(), encode(message))
 
     async def send_raw(self, topic: Topic, key: bytes, value: bytes) -> None:
@@ -231,9 +306,9 @@ class System:
             await consumer.stop()
 
 
-def envelope(message: OrderPlaced | PaymentPaid) -> Envelope:
-    """As payments sends it."""
-    subject = message.payment.order_id if isinstance(message, PaymentPaid) else message.order_id
+def envelope(message: Sent) -> Envelope:
+    """As its owner sends it."""
+    subject = message.payment.order_id if isinstance(message, PaymentEvent) else message.order_id
     return wrap(message, source="payments", subject=subject, time=now_utc())
 
 
