@@ -21,7 +21,7 @@ def paid(stripe_sdk: stripe.StripeClient) -> Pay:
             {
                 "amount": 5000,
                 "currency": "usd",
-                "payment_method_types": ["card"],
+                "allowed_payment_method_types": ["card"],
                 "confirm": True,
                 "payment_method": method,
             }
