@@ -68,7 +68,7 @@ class IntentCalls:
         entry.put(self._books.intents, intent)
         self._intents.tell_created(entry, intent)
         if method is not None:
-            intent = self._confirm(entry, intent, method, asked.fields)
+            intent = self._confirm(entry, intent, method, asked)
         return Done(intent_json(intent), intent.id)
 
     def list_all(self, asked: Asked, _entry: Entry) -> Done:
@@ -96,7 +96,7 @@ class IntentCalls:
     def confirm(self, asked: Asked, entry: Entry) -> Done:
         only(asked.fields, _CONFIRM)
         intent = self._intent(asked)
-        intent = self._confirm(entry, intent, _method(asked.fields), asked.fields)
+        intent = self._confirm(entry, intent, _method(asked.fields), asked)
         return Done(self._view(asked, intent), intent.id)
 
     def capture(self, asked: Asked, entry: Entry) -> Done:
@@ -128,8 +128,8 @@ class IntentCalls:
         intent = self._intents.cancel(entry, intent, None if reason is None else str(reason))
         return Done(intent_json(intent), intent.id)
 
-    def _confirm(self, entry: Entry, intent: Intent, method: Method, fields: Fields) -> Intent:
-        return_url = fields.get("return_url")
+    def _confirm(self, entry: Entry, intent: Intent, method: Method, asked: Asked) -> Intent:
+        return_url = asked.fields.get("return_url")
         if intent.automatic_methods and not return_url:
             raise ApiError(
                 "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. "
@@ -143,7 +143,7 @@ class IntentCalls:
             )
         intent = self._intents.confirm(entry, intent, method, str(return_url) if return_url else None)
         if intent.last_error is not None:
-            raise declined(intent)
+            raise declined(intent, self._view(asked, intent))
         return intent
 
     def _intent(self, asked: Asked) -> Intent:
@@ -189,7 +189,7 @@ class ChargeCalls:
         return Done(charge_json(charge), charge.id)
 
 
-def declined(intent: Intent) -> ApiError:
+def declined(intent: Intent, view: Json) -> ApiError:
     """What a confirm answers when the bank says no: 402, with the intent beside the reason."""
     reason = intent.last_error
     if reason is None:
@@ -202,7 +202,7 @@ def declined(intent: Intent) -> ApiError:
         decline_code=reason.decline_code,
         charge=reason.charge,
     )
-    error.error["payment_intent"] = intent_json(intent)
+    error.error["payment_intent"] = view
     return error
 
 

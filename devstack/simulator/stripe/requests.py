@@ -16,7 +16,8 @@ from devstack.simulator.stripe.errors import ApiError
 from devstack.simulator.stripe.forms import Fields, texts
 
 INTENT_FIELDS = frozenset(
-    """amount automatic_payment_methods capture_method confirm currency customer description
+    """allowed_payment_method_types amount automatic_payment_methods capture_method confirm currency
+    customer description
     error_on_requires_action expand metadata off_session payment_method payment_method_data
     payment_method_types receipt_email return_url setup_future_usage shipping statement_descriptor
     statement_descriptor_suffix""".split()
@@ -46,7 +47,8 @@ def intent_request(fields: Fields) -> IntentRequest:
             "Invalid capture_method: must be one of automatic, automatic_async, or manual",
             param="capture_method",
         )
-    types = texts(fields.get("payment_method_types"))
+    # The name of this API version, and the one that it had before.
+    types = texts(fields.get("allowed_payment_method_types")) or texts(fields.get("payment_method_types"))
     automatic = fields.get("automatic_payment_methods")
     enabled = isinstance(automatic, dict) and automatic.get("enabled") == "true"
     if types and enabled:

@@ -104,6 +104,7 @@ def test_a_declined_card_is_explained_and_another_one_pays(opened: Open, page: P
     what, error = heard(page, READY + 1)[-1]
     assert (what, error["type"], error["code"]) == ("error", "card_error", "card_declined")
     assert error["decline_code"] == "insufficient_funds"
+    assert "metadata" not in error["payment_intent"]
     expect(form.locator("#sim-stripe-error")).to_have_text("Your card has insufficient funds.")
     form.locator("#sim-stripe-card-number").fill("4242 4242 4242 4242")
     page.click("#pay")

@@ -1,7 +1,6 @@
 """Idempotency keys exactly as Stripe keeps them, and rate limits (Stripe docs, Idempotent requests)."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 import stripe
@@ -89,8 +88,9 @@ def test_bad_parameters_are_not_stored_but_a_decline_is(stripe_sdk: stripe.Strip
     with pytest.raises(stripe.InvalidRequestError):
         create(stripe_sdk, "bad-parameters", 1)
     assert create(stripe_sdk, "bad-parameters", 1099).amount == 1099
-    wanted: Any = {"amount": 1099, "currency": "usd", "payment_method_types": ["card"]}
-    intent = stripe_sdk.v1.payment_intents.create(wanted)
+    intent = stripe_sdk.v1.payment_intents.create(
+        {"amount": 1099, "currency": "usd", "allowed_payment_method_types": ["card"]}
+    )
     for _ in range(2):
         with pytest.raises(stripe.CardError):
             stripe_sdk.v1.payment_intents.confirm(
@@ -116,8 +116,8 @@ def test_a_key_in_use_is_a_conflict(
             create(stripe_sdk, "in-use")
         answered = first.result()
     assert caught.value.http_status == 409
-    body: Any = caught.value.json_body
-    assert body["error"]["code"] == "idempotency_key_in_use"
+    assert caught.value.error is not None
+    assert caught.value.error.code == "idempotency_key_in_use"
     assert create(stripe_sdk, "in-use").id == answered.id
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import stripe
@@ -18,14 +17,15 @@ def paid(stripe_sdk: stripe.StripeClient) -> Pay:
     """A captured charge of $50, by one of the published cards."""
 
     def pay(method: str = "pm_card_visa") -> str:
-        wanted: Any = {
-            "amount": 5000,
-            "currency": "usd",
-            "payment_method_types": ["card"],
-            "confirm": True,
-            "payment_method": method,
-        }
-        intent = stripe_sdk.v1.payment_intents.create(wanted)
+        intent = stripe_sdk.v1.payment_intents.create(
+            {
+                "amount": 5000,
+                "currency": "usd",
+                "allowed_payment_method_types": ["card"],
+                "confirm": True,
+                "payment_method": method,
+            }
+        )
         return str(intent.latest_charge)
 
     return pay

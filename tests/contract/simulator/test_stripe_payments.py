@@ -1,7 +1,6 @@
 """PaymentIntents through the unmodified official SDK: shapes, states, cards, refusals."""
 
 import re
-from typing import Any
 
 import pytest
 import stripe
@@ -10,7 +9,7 @@ from tests.contract.simulator.stripe_running import PUBLISHABLE_KEY, StripeSimul
 
 Wanted = dict[str, object]
 USD: Wanted = {"amount": 1099, "currency": "usd", "automatic_payment_methods": {"enabled": True}}
-CARD: Wanted = {"amount": 1099, "currency": "usd", "payment_method_types": ["card"]}
+CARD: Wanted = {"amount": 1099, "currency": "usd", "allowed_payment_method_types": ["card"]}
 
 
 def make(sdk: stripe.StripeClient, wanted: Wanted = USD, **more: object) -> stripe.PaymentIntent:
@@ -66,9 +65,11 @@ def test_a_declined_card_puts_the_intent_back_to_the_start(
     with pytest.raises(stripe.CardError) as caught:
         stripe_sdk.v1.payment_intents.confirm(intent.id, {"payment_method": method})
     assert (caught.value.http_status, caught.value.code) == (402, code)
-    body: Any = caught.value.json_body
-    assert body["error"]["decline_code"] == decline_code
-    assert body["error"]["payment_intent"]["id"] == intent.id
+    said = caught.value.error
+    assert said is not None
+    assert said.decline_code == decline_code
+    assert said.payment_intent is not None
+    assert said.payment_intent.id == intent.id
     again = stripe_sdk.v1.payment_intents.retrieve(intent.id)
     assert again.status == "requires_payment_method"
     assert again.last_payment_error is not None
@@ -159,7 +160,7 @@ def test_what_stripe_refuses_is_refused(
     stripe_sdk: stripe.StripeClient, changes: Wanted, param: str, code: str | None
 ) -> None:
     with pytest.raises(stripe.InvalidRequestError) as caught:
-        make(stripe_sdk, **dict[str, Any](changes))
+        make(stripe_sdk, {**USD, **changes})
     assert (caught.value.http_status, caught.value.param, caught.value.code) == (400, param, code)
 
 
