@@ -66,9 +66,9 @@ def test_webhook_is_sent_again(
     simulator.pay(order["id"], outcome="declined")
     event_id = eventually(lambda: receiver.of(order["id"]))[0].event_id
     page.get_by_role("tab", name="Webhooks").click()
-    page.locator(f"[data-id={event_id}]").get_by_role("button", name="Send again").click()
+    page.locator(f"[data-id='{event_id}']").get_by_role("button", name="Send again").click()
     eventually(lambda: len(receiver.of(order["id"])) == 2)
-    expect(page.locator(f"[data-id={event_id}] .try")).to_have_count(2)
+    expect(page.locator(f"[data-id='{event_id}'] .try")).to_have_count(2)
 
 
 def test_refusals_and_faults_are_shown(page: Page, new_order: NewOrder, simulator: Simulator) -> None:

@@ -87,11 +87,12 @@ def test_the_dashboard_plays_buyer_bank_and_merchant(
 ) -> None:
     order = make_order("77.00")
     page.goto(simulator.base)
-    card = page.locator(f"[data-id={order['id']}]")
+    order_id = order["id"]
+    card = page.locator(f"[data-id='{order_id}']")
     expect(card).to_contain_text("$77.00")
     card.get_by_role("button", name="Approve, pending").click()
     expect(card.get_by_text("approved", exact=True)).to_be_visible()
-    sdk.orders.capture_order({"id": order["id"], "paypal_request_id": f"cap-{order['id']}"})
+    sdk.orders.capture_order({"id": order_id, "paypal_request_id": f"cap-{order_id}"})
     card.get_by_role("button", name="Complete").click()
     card.get_by_role("button", name="Dispute").click()
     card.get_by_role("button", name="Seller wins").click()
