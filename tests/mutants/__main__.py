@@ -33,10 +33,10 @@ def catalogue(wanted: list[str]) -> list[Mutant]:
     return found
 
 
-def run(copy: Path, node_ids: tuple[str, ...]) -> tuple[int, str]:
+def run(copy: Path, node_ids: tuple[str, ...], workers: int = 0) -> tuple[int, str]:
     """(pytest's exit code, its last lines) of these tests in this copy."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--tb=line"]
-    command += [f"--timeout={TEST_TIMEOUT_S}", *node_ids]
+    command += [f"--timeout={TEST_TIMEOUT_S}", f"--numprocesses={workers}", *node_ids]
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     try:
         done = subprocess.run(
@@ -62,11 +62,11 @@ def judge(mutant: Mutant) -> bool:
     return caught
 
 
-def control(mutants: list[Mutant]) -> bool:
+def control(mutants: list[Mutant], workers: int) -> bool:
     """Without any bug the same tests pass: else catching one would say nothing."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
-        node_ids = dict.fromkeys(n for m in mutants for n in m.caught_by)
-        code, last = run(copy_project(Path(folder)), tuple(node_ids))
+        node_ids = tuple(dict.fromkeys(n for m in mutants for n in m.caught_by))
+        code, last = run(copy_project(Path(folder)), node_ids, min(workers, len(node_ids)))
     print(f"control: {'all tests pass without a bug' if code == 0 else last}", flush=True)
     return code == 0
 
@@ -78,7 +78,7 @@ def main() -> int:
     wanted = parser.parse_args()
     mutants = catalogue(wanted.names)
     with servers():  # stay up for the whole run
-        if not control(mutants):
+        if not control(mutants, wanted.jobs):
             return 2
         try:
             with ThreadPoolExecutor(wanted.jobs) as pool:

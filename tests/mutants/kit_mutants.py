@@ -103,9 +103,9 @@ _INBOX = (
         "offsets are committed before the database",
         "shared/subscribe.py",
         """                if await loop.handle([_record(r, prefix) for r in raw]):
-                    await _commit(subscriber.consumer, raw, loop.name)
+                    await _commit(subscriber.consumer, raw, loop.label)
 """,
-        """                await _commit(subscriber.consumer, raw, loop.name)
+        """                await _commit(subscriber.consumer, raw, loop.label)
                 await loop.handle([_record(r, prefix) for r in raw])
 """,
         (f"{CRASH}[example.before_db_commit:exit@3]",),

@@ -12,8 +12,8 @@ MUTANTS = (
     Mutant(
         "each announcement makes a document",
         f"{DOMAIN}/issuing.py",
-        "if paid is None or order.documents or (placed",
-        "if paid is None or (placed",
+        "if natural_id(paid.payment_id, due.kind, due.subject) not in made:",
+        "if due not in made:",
         (f"{ISSUING}::test_any_order_and_repetition_ends_in_at_most_one_document",),
     ),
     Mutant(
@@ -33,15 +33,15 @@ MUTANTS = (
     Mutant(
         "a mail counts as sent before it is",
         f"{DOMAIN}/mailing.py",
-        "        return Mail(email, message_id)\n",
-        '        return Mail(email, message_id, state="sent")\n',
+        "        asked_at=now,\n    )\n    return mail if",
+        '        asked_at=now,\n        state="sent",\n    )\n    return mail if',
         (f"{MAILING}::test_a_mail_that_was_taken_twice_is_announced_once_under_one_message_id",),
     ),
     Mutant(
         "a late answer takes back that a mail was sent",
         f"{DOMAIN}/mailing.py",
-        'if mail.state in ("sent", "parked"):\n        return Decision(order, outcome="ignored")\n    if now',
-        'if mail.state == "parked":\n        return Decision(order, outcome="ignored")\n    if now',
+        'mail.state in SETTLED:\n        return Decision(order, outcome="ignored")\n    if now',
+        'mail.state == "parked":\n        return Decision(order, outcome="ignored")\n    if now',
         (f"{MAILING}::test_sent_stays_sent_whatever_a_late_worker_says",),
     ),
     Mutant(
@@ -53,7 +53,7 @@ MUTANTS = (
     ),
     Mutant(
         "a number is taken outside the transaction that claims it",
-        "services/notifier/store.py",
+        "services/notifier/saving.py",
         "    numbers = await _take_numbers(connection, [d.series for _, d in new])\n",
         """    async with connection.engine.begin() as own:
         numbers = await _take_numbers(own, [d.series for _, d in new])

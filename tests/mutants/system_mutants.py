@@ -17,9 +17,9 @@ MUTANTS = (
         "system: offsets are committed before the database",
         "shared/subscribe.py",
         """                if await loop.handle([_record(r, prefix) for r in raw]):
-                    await _commit(subscriber.consumer, raw, loop.name)
+                    await _commit(subscriber.consumer, raw, loop.label)
 """,
-        """                await _commit(subscriber.consumer, raw, loop.name)
+        """                await _commit(subscriber.consumer, raw, loop.label)
                 await loop.handle([_record(r, prefix) for r in raw])
 """,
         (f"{PROCESSES}::test_payments_dies_around_its_commits",),
