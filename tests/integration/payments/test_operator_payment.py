@@ -114,7 +114,7 @@ async def test_a_refund_asked_for_twice_with_one_nonce_happens_once(
     assert "idempotency-key-reused" in other.err
     story = await paystream("payment", "show", order_id)
     assert "asha refund_payment broken lid → ok" in story.flat
-    assert "said v4 refund_requested because of asha's refund_payment" in story.flat
+    assert "refund_requested because of asha's refund_payment" in story.flat
     assert "refund_succeeded because of the task refund" in story.flat, story.out
 
 
