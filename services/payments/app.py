@@ -22,7 +22,7 @@ from services.payments.tasks import SLOTS, Performers
 from services.payments.webhooks import Webhooks
 from shared.apply import Applier
 from shared.consume import Loop
-from shared.envelope import decode, new_id, now_utc
+from shared.envelope import decode, now_utc
 from shared.inbox import Incoming
 from shared.kafka import ORDERS_EVENTS, PAYMENTS_COMMANDS, PAYMENTS_WEBHOOKS, Topic
 from shared.messages.base import Catalogue, Message, wrap
@@ -132,11 +132,14 @@ def policy(settings: PaymentsSettings, providers: dict[str, Adapter]) -> Policy:
 
 
 def _result(task: ClaimedTask, message: Message) -> Incoming:
-    """A task's result on its way to the rules; a webhook that comes back keeps its own envelope."""
+    """A task's result on its way to the rules; a webhook that comes back keeps its own envelope.
+
+    What follows has a cause of its own that begins with the task's key: a payment's story can say why.
+    """
     if isinstance(message, Rematch):
         envelope = decode(message.envelope)
         webhook = WEBHOOK_CATALOGUE.decode(envelope)
         return Incoming(envelope.id, envelope, webhook, b"", task_id=task.id, tries=message.tries)
     subject = str(getattr(message, "order_id", task.subject))
     envelope = wrap(message, source="payments.tasks", subject=subject, time=now_utc(), causationid=task.key)
-    return Incoming(new_id(), envelope, message, b"", task_id=task.id)
+    return Incoming(f"{task.key} {envelope.id}", envelope, message, b"", task_id=task.id)

@@ -105,7 +105,7 @@ _FORENSICS = (
         "services/payments/webhooks.py",
         "count(DISTINCT received)",
         "count(*)",
-        (f"{WEBHOOK}::test_a_repetition_by_kafka_is_not_counted_as_one_of_the_provider",),
+        (f"{WEBHOOK}::test_deliveries_are_told_apart_by_when_they_came_however_batches_fall",),
     ),
     Mutant(
         "a dry run writes",

@@ -152,6 +152,7 @@ def _carried_out(order_id: str, by: Person, command: Callable[[Payment], Command
             payment = _found(await store(kit).read(connection, order_id), order_id)
         return await carry_out(kit, command(payment), order_id, by)
 
+    typer.echo(f"asking as {by.name}; if no answer comes, ask again with --nonce {by.nonce}", err=True)
     return at_desk(kit, work)
 
 
@@ -169,6 +170,4 @@ def _say(decided: Decided, by: Person, what: str) -> None:
     if decided.repeated:
         typer.echo("this nonce was used before: nothing more was done. The answer of then:")
     typer.echo(what)
-    typer.echo(
-        f"on record as {by.name}: {by.reason} (nonce {by.nonce}; --nonce {by.nonce} asks the same again)"
-    )
+    typer.echo(f"on record as {by.name}: {by.reason} (nonce {by.nonce})")

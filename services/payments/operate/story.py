@@ -173,9 +173,7 @@ def moments(story: Story) -> list[Moment]:
 
 
 def _webhook(webhook: Webhook) -> Moment:
-    changed = webhook.outcome or "kept"
-    if webhook.outcome == "changed":
-        changed = f"changed it: v{webhook.version_before} → v{webhook.version_after}"
+    changed = did(webhook.outcome, webhook.version_before, webhook.version_after)
     again = ""
     if webhook.times > 1 and webhook.last_at:
         again = f", came {webhook.times} times, last {webhook.last_at:%Y-%m-%d %H:%M:%S}"
@@ -184,16 +182,33 @@ def _webhook(webhook: Webhook) -> Moment:
     return Moment(webhook.received_at, webhook.provider, what, detail, webhook.message_id)
 
 
+def did(outcome: str | None, before: int | None, after: int | None) -> str:
+    """What a webhook did, in words."""
+    if outcome == "changed":
+        return f"changed it: v{before} → v{after}"
+    return _OUTCOMES.get(outcome or "", "kept")
+
+
+_OUTCOMES = {
+    "nothing_new": "nothing new",
+    "hint": "had the order read",
+    "unmatched": "fits no order",
+    "not_ours": "not ours to book",
+}
+
+
 def _event(said: Said, causes: dict[str, str]) -> Moment:
     version = f"v{said.version} " if said.version is not None else ""
-    why = f"because of {causes[said.cause]}" if said.cause in causes else ""
+    cause = (said.cause or "").partition(" ")[0]  # a result's begins with its task's key
+    why = f"because of {causes[cause]}" if cause in causes else ""
     pending = " (waits for Kafka)" if said.pending else ""
     return Moment(said.time, "us", f"said {version}{short(said.type)}{pending}", why, said.id)
 
 
 def _causes(story: Story) -> dict[str, str]:
     """What a message id in `cause` was, as far as it is on record."""
-    causes = {w.message_id: f"webhook {w.event_type}" for w in story.webhooks}
+    causes = {t.key: f"the task {t.kind}" for t in story.tasks}
+    causes |= {w.message_id: f"webhook {w.event_type}" for w in story.webhooks}
     return causes | {a.message_id: f"{a.person}'s {short(a.command)}" for a in story.actions}
 
 

@@ -13,7 +13,7 @@ from services.payments.operate import deliveries
 from services.payments.operate.carry_out import Person, new_nonce
 from services.payments.operate.deliveries import Delivery, Judged, Whole
 from services.payments.operate.desk import kit
-from services.payments.operate.story import short
+from services.payments.operate.story import did, short
 from shared.desk import at_desk, printable, terminal
 from shared.envelope import Envelope, now_utc
 from shared.service import Kit
@@ -146,11 +146,4 @@ def _compare(judged: Judged) -> None:
 
 
 def _did(delivery: Delivery) -> str:
-    if delivery.outcome == "changed":
-        return f"changed it: v{delivery.version_before} → v{delivery.version_after}"
-    return {
-        "nothing_new": "nothing new",
-        "hint": "had the order read",
-        "unmatched": "fits no order",
-        "not_ours": "not ours to book",
-    }.get(delivery.outcome or "", "–")
+    return did(delivery.outcome, delivery.version_before, delivery.version_after)

@@ -25,6 +25,11 @@ class Said:
         return " ".join(self.out.replace("│", " ").replace("┃", " ").split())
 
     @property
+    def refusal(self) -> str:
+        """The one line that says why it was not done."""
+        return self.err.strip().splitlines()[-1]
+
+    @property
     def json(self) -> Any:
         return json.loads(self.out)
 

@@ -63,7 +63,7 @@ async def test_an_unknown_order_is_one_clear_line(paystream: Operator) -> None:
     for command in ("show", "look"):
         said = await paystream("payment", command, "nobodys-order")
         assert said.code == 1
-        assert said.err.strip() == "order-not-found: no order nobodys-order is held here: check the id"
+        assert said.refusal == "order-not-found: no order nobodys-order is held here: check the id"
 
 
 async def test_a_look_reads_the_provider_and_the_rules_do_the_rest(
@@ -114,7 +114,8 @@ async def test_a_refund_asked_for_twice_with_one_nonce_happens_once(
     assert "idempotency-key-reused" in other.err
     story = await paystream("payment", "show", order_id)
     assert "asha refund_payment broken lid → ok" in story.flat
-    assert "because of asha's refund_payment" in story.flat
+    assert "refund_requested because of asha's refund_payment" in story.flat
+    assert "refund_succeeded because of the task refund" in story.flat, story.out
 
 
 async def test_a_refund_above_the_rest_is_refused_with_what_is_left(
@@ -123,13 +124,13 @@ async def test_a_refund_above_the_rest_is_refused_with_what_is_left(
     order_id, _ = await paid(payments)
     said = await paystream("payment", "refund", order_id, "--amount", "499.01", "--reason", "all")
     assert (said.code, said.out) == (1, "")
-    assert said.err.startswith("refund-exceeds-remaining: ")
-    assert "49900" in said.err
+    assert said.refusal.startswith("refund-exceeds-remaining: ")
+    assert "49900" in said.refusal
     (action,) = await payments.fetch("SELECT code FROM operator_actions WHERE order_id = $1", order_id)
     assert action["code"] == "refund-exceeds-remaining", "a refusal is on record too"
     for amount in ("1.234", "-5", "much"):
         said = await paystream("payment", "refund", order_id, "--amount", amount, "--reason", "x")
-        assert (said.code, said.err.partition(":")[0]) == (1, "invalid-amount")
+        assert (said.code, said.refusal.partition(":")[0]) == (1, "invalid-amount")
 
 
 async def test_a_write_without_a_reason_is_not_even_tried(paystream: Operator) -> None:
@@ -144,7 +145,7 @@ async def test_money_is_taken_by_hand(payments: Payments, paystream: Operator) -
     reply = await payments.ask(CreatePayment(order_id=order_id), order_id)
     provider_order_id = msgspec.json.decode(reply.answer)["provider_order_id"]
     early = await paystream("payment", "capture", order_id, "--reason", "shipped")
-    assert (early.code, early.err.partition(":")[0]) == (1, "nothing-to-capture")
+    assert (early.code, early.refusal.partition(":")[0]) == (1, "nothing-to-capture")
     payments.simulator.pay(provider_order_id, method="card", outcome="success")
     await payments.verify(order_id, provider_order_id)
 
@@ -169,7 +170,7 @@ async def test_an_order_paid_elsewhere_is_marked_under_a_name(
     assert (charge["provider"], charge["account"]) == ("hand", "HDFC account")
     assert charge["marked_by"] == "ravi: cheque 17"
     again = await paystream("payment", "mark", order_id, "--source", "HDFC", "--reason", "again")
-    assert (again.code, again.err.partition(":")[0]) == (1, "already-paid")
+    assert (again.code, again.refusal.partition(":")[0]) == (1, "already-paid")
 
 
 async def test_a_flag_is_money_at_risk_until_a_person_resolves_it(
@@ -188,7 +189,7 @@ async def test_a_flag_is_money_at_risk_until_a_person_resolves_it(
     reason = case["note"].partition(":")[0]
     assert reason in (await paystream("payment", "show", order_id)).flat
     wrong = await paystream("payment", "resolve", order_id, "no_such_flag", "--reason", "seen")
-    assert (wrong.code, wrong.err.partition(":")[0]) == (1, "flag-not-found")
+    assert (wrong.code, wrong.refusal.partition(":")[0]) == (1, "flag-not-found")
     said = await paystream("payment", "resolve", order_id, reason, "--reason", "called the buyer")
     assert said.code == 0, said.err
     assert order_id not in [c["order_id"] for c in (await paystream("risk", "--json")).json]
@@ -222,6 +223,10 @@ async def test_a_database_that_is_away_is_one_clear_line(paystream: Operator) ->
     assert said.code == 3
     assert said.err.startswith("the database does not answer")
     assert said.err.count("\n") == 1
+    wish = ("payment", "refund", "order-1", "--reason", "x", "--nonce", "n-1-away")
+    said = await paystream(*wish, PAYMENTS_DATABASE__URL=url)
+    assert said.code == 3
+    assert "ask again with --nonce n-1-away" in said.err, "an answer that got lost is asked for again"
 
 
 async def test_wrong_settings_and_commands_say_what_is_wrong(paystream: Operator) -> None:

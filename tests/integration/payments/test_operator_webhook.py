@@ -15,6 +15,7 @@ from services.payments.heard import AGE, Heard
 from services.payments.webhooks import Webhooks
 from shared.database import new_engine
 from shared.envelope import encode, fingerprint, new_id, now_utc
+from shared.inbox import Incoming
 from shared.kafka import PAYMENTS_COMMANDS, PAYMENTS_WEBHOOKS
 from shared.messages.base import wrap
 from shared.messages.payments import LookAgain, ProviderEventReceived
@@ -214,6 +215,31 @@ async def test_bytes_past_their_time_leave_their_hash_and_the_facts(
     assert f"SHA-256 {hashlib.sha256(old).hexdigest()}" in shown.out
     said = await paystream("webhook", "replay", old_id, "--dry-run")
     assert (said.code, said.err.partition(":")[0]) == (1, "bytes-erased")
+
+
+async def test_deliveries_are_told_apart_by_when_they_came_however_batches_fall(
+    payments: Payments, engine: AsyncEngine
+) -> None:
+    webhook_id, at = new_id(), now_utc()
+
+    def again(seconds: int) -> Incoming:
+        event = ProviderEventReceived(
+            provider="razorpay",
+            account=ACCOUNT_ID,
+            body=b"{}",
+            headers={},
+            received_at=at + timedelta(seconds=seconds),
+        )
+        envelope = wrap(event, source="gateway", subject="razorpay", time=at, id=webhook_id)
+        return Incoming(webhook_id, envelope, event, b"")
+
+    counts = []
+    for batch in ([5, 5, 9], [5, 9], [9, 12]):
+        async with engine.begin() as connection:
+            await Webhooks({}).repeated(connection, [again(seconds) for seconds in batch])
+        query = "SELECT times FROM provider_event_repeats WHERE message_id = $1"
+        counts += [row["times"] for row in await payments.fetch(query, webhook_id)]
+    assert counts == [2, 2, 3]
 
 
 async def test_every_instance_knows_when_an_account_was_last_heard(engine: AsyncEngine) -> None:
