@@ -62,8 +62,8 @@ async def test_what_was_there_is_kept_and_named(old: asyncpg.Connection) -> None
         "INSERT INTO refunds VALUES ('r', 'o-1', 'p-1', 'razorpay', 1, 'INR', true, 1, '', '', NULL, NULL)",
         "INSERT INTO refunds VALUES ('r', 'o-1', 'p-1', 'razorpay', 0, 'INR', true, 1, '', '', now(), NULL)",
         "INSERT INTO resends VALUES (gen_random_uuid(), 'n', 'kiran', now())",
-        "INSERT INTO documents SELECT gen_random_uuid(), order_id, payment_id, 'invoice', subject, series, 2,"
-        " revision, issued_at, state, NULL, NULL, dated_at FROM documents",
+        """INSERT INTO documents SELECT gen_random_uuid(), order_id, payment_id, 'invoice', subject, series,
+           2, revision, issued_at, state, NULL, NULL, dated_at FROM documents""",
     ],
 )
 async def test_the_database_refuses_what_cannot_be(old: asyncpg.Connection, statement: str) -> None:
