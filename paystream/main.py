@@ -14,6 +14,7 @@ OWNERS = {
         "the story of one payment; look, capture, refund, mark, resolve",
     ),
     "webhook": ("services.payments.operate", "what providers sent: list, show, replay"),
+    "notifier": ("services.notifier.operate", "documents and mails of an order: show, resend, preview"),
     "risk": ("services.payments.operate", "money whose fate is not known, by age"),
 }
 OWN = {

@@ -117,8 +117,12 @@ class Applier(Generic[S]):
 
     async def apply_result(self, result: Incoming) -> None:
         """Applies the result of a task and closes it, in one transaction."""
+        await self.apply_results([result])
+
+    async def apply_results(self, results: Sequence[Incoming]) -> None:
+        """Applies the results of several tasks and closes them, all of it in one transaction."""
         async with self.engine.begin() as connection:
-            replies = await self.within(connection, [result])
+            replies = await self.within(connection, results)
         self.after_commit(replies)
 
     def after_commit(self, replies: Sequence[Answer]) -> None:

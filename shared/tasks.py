@@ -104,6 +104,7 @@ class Tasks:
 
     A kind's slots are its own: however many slow looks wait, a capture finds its slot free; inside a
     kind the lower priority number goes first, and of what is claimed at once the most urgent starts first.
+    `telling_max`: results handed over at once; more than a few only to an `apply` that gathers them.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class Tasks:
         apply: Callable[[ClaimedTask, Message], Awaitable[None]],
         slots: Mapping[str, int],
         lease_s: float = LEASE_S,
+        telling_max: int = TELLING_MAX,
     ) -> None:
         self._engine = engine
         self._owner = owner
@@ -126,7 +128,7 @@ class Tasks:
         self._woken = asyncio.Event()
         self._finishing = False
         self._claiming = asyncio.Lock()
-        self._telling = asyncio.Semaphore(TELLING_MAX)
+        self._telling = asyncio.Semaphore(telling_max)
 
     def wake(self) -> None:
         self._woken.set()

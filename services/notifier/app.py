@@ -18,6 +18,7 @@ from services.notifier.documents.typeset import Typesetter
 from services.notifier.documents.words import BadWords
 from services.notifier.domain.issuing import Rules
 from services.notifier.domain.state import Issues, Order
+from services.notifier.gathering import Gatherer
 from services.notifier.handlers import COMMANDS, ORDERS, PAYMENTS, decider
 from services.notifier.http import DocumentsApp
 from services.notifier.links import Links
@@ -46,6 +47,7 @@ log = structlog.get_logger()
 MIGRATIONS = Path(__file__).parent / "migrations"
 COUNTED_EVERY_S = 15.0
 REMINDERS_AT_ONCE = 4  # each is a moment's work
+WAITING_PER_THREAD = 4  # so that a thread finds the next document while results are written
 UNSETTLED = Gauge(
     "paystream_notifier_unsettled", "Orders without content, documents not made, mails not sent", ["what"]
 )
@@ -155,12 +157,19 @@ def _tasks(kit: Kit, settings: NotifierSettings, links: Links, applier: Applier[
         ca_file=smtp.ca_file,
     )
     send_mail = SendMail(kit.engine, shop, composer, server, links, threads)
+    gather = Gatherer(applier.apply_results)
+    slots = {
+        "typeset": documents.typesetters * WAITING_PER_THREAD,
+        "mail": smtp.connections,
+        "remind": REMINDERS_AT_ONCE,
+    }
     return Tasks(
         kit.engine,
         kit.owner,
         {"typeset": set_document, "mail": send_mail, "remind": remind},
-        lambda task, message: applier.apply_result(_result(task, message)),
-        {"typeset": documents.typesetters, "mail": smtp.connections, "remind": REMINDERS_AT_ONCE},
+        lambda task, message: gather(_result(task, message)),
+        slots,
+        telling_max=sum(slots.values()),
     )
 
 

@@ -5,6 +5,8 @@ from tests.mutants.mutant import Mutant
 ISSUING = "tests/unit/notifier/test_issuing.py"
 MAILING = "tests/unit/notifier/test_mailing.py"
 MAIL = "tests/unit/notifier/test_mail.py"
+DISPUTES = "tests/unit/notifier/test_disputes.py"
+ASKING = "tests/unit/notifier/test_asking.py"
 FAULTS = "tests/integration/notifier/test_faults.py"
 DOMAIN = "services/notifier/domain"
 
@@ -59,5 +61,47 @@ MUTANTS = (
         numbers = await _take_numbers(own, [d.series for _, d in new])
 """,
         (f"{FAULTS}::test_killed_around_the_claim_leaves_no_gap_and_no_second_number",),
+    ),
+    Mutant(
+        "a refund that never succeeded is credited",
+        f"{DOMAIN}/issuing.py",
+        "        if refund.stood and refund.succeeded_at:\n",
+        "        if refund.stood and (refund.succeeded_at or refund.failed_at):\n",
+        (f"{ISSUING}::test_a_refund_that_never_succeeded_is_no_document",),
+    ),
+    Mutant(
+        "money that was never invoiced is credited",
+        f"{DOMAIN}/issuing.py",
+        "stood=(told.provider, told.charge_id) == (payment.provider, payment.charge_id),",
+        "stood=True,",
+        (f"{ISSUING}::test_a_capture_that_never_stood_is_not_credited_but_its_buyer_is_told",),
+    ),
+    Mutant(
+        "the invoice is about what was ordered instead of what was captured",
+        f"{DOMAIN}/issuing.py",
+        "return payment.amount if found is None else found",
+        "return payment.amount",
+        (f"{ISSUING}::test_the_invoice_is_about_what_was_captured",),
+    ),
+    Mutant(
+        "a dispute that is over is reminded of",
+        f"{DOMAIN}/disputes.py",
+        "or dispute.outcome or dispute.respond_by is None:",
+        "or dispute.respond_by is None:",
+        (f"{DISPUTES}::test_a_dispute_that_is_over_is_not_reminded_of",),
+    ),
+    Mutant(
+        "a nonce counts each time",
+        f"{DOMAIN}/asking.py",
+        "if any(resend.nonce == command.nonce for resend in mail.resends):",
+        "if mail.resends is None:",
+        (f"{ASKING}::test_a_nonce_counts_once",),
+    ),
+    Mutant(
+        "the answer to the first mail settles the one that was asked for since",
+        f"{DOMAIN}/mailing.py",
+        "return mail if mail.message_id == result.message_id else None",
+        "return mail",
+        (f"{ASKING}::test_an_answer_to_the_mail_before_does_not_settle_the_one_asked_for",),
     ),
 )

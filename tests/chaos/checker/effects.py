@@ -63,7 +63,7 @@ def receipts_match_payments(evidence: Evidence) -> Iterator[Violation]:
     paid = {r.key for r in evidence.records("payments.events") if r.type == PAID}
     inboxes: dict[str, list[Mail]] = defaultdict(list)
     for mail in evidence.mails:
-        for recipient in mail.recipients:
+        for recipient in mail.recipients if mail.brings_receipt else ():
             inboxes[recipient].append(mail)
     repeated = 0
     for order_id, (_, _, email) in wanted.items():

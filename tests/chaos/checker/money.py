@@ -119,7 +119,7 @@ def _printed(evidence: Evidence) -> Iterator[tuple[str, str, object, str]]:
     orders = {email: order_id for order_id, (_, _, email) in wanted.items()}
     for mail in evidence.mails:
         order_id = next((orders[r] for r in mail.recipients if r in orders), None)
-        if order_id is None:
+        if order_id is None or not mail.brings_receipt:
             continue
         currency = wanted[order_id][1]
         total = re.search(r"^Total: \D*([\d,.]+)", mail.text, re.MULTILINE)

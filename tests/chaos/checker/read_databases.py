@@ -31,7 +31,7 @@ _RECEIPTS = """
     SELECT d.order_id, d.series || '-' || lpad(d.number::text, 6, '0') AS number, o.amount, o.currency,
            d.state, m.message_id, m.recipient, m.state AS mail_state
     FROM notifier.documents d JOIN notifier.orders o USING (order_id)
-    LEFT JOIN notifier.mails m USING (document_id)"""
+    LEFT JOIN notifier.mails m USING (document_id) WHERE d.kind IN ('receipt', 'invoice')"""
 _SHOWN = "SELECT order_id, version, snapshot ->> 'status' AS status FROM gateway.payments"
 # `due`: should have been done by now, or is tried again and again. One that came due just now is neither.
 _INTENTS = """

@@ -190,8 +190,16 @@ class System:
     async def start(self, instance: str = "1", **more: str) -> subprocess.Popen[bytes]:
         """One more notifier; returns when it is ready (or dead, when a failpoint was quicker)."""
         self.http_port, ops_port = free_ports(2)
-        environment = {
-            "NOTIFIER_INSTANCE": instance,
+        environment = self.environment(ops_port, NOTIFIER_INSTANCE=instance) | {
+            f"NOTIFIER_{name.upper()}": value for name, value in more.items()
+        }
+        process = self._spawn(environment)
+        await eventually(lambda: self._ready(process, ops_port), 40)
+        return process
+
+    def environment(self, ops_port: int = 0, **more: str) -> dict[str, str]:
+        """The settings of a notifier of this system."""
+        return {
             "NOTIFIER_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap,
             "NOTIFIER_KAFKA__TOPIC_PREFIX": self.prefix,
             "NOTIFIER_DATABASE__URL": self.urls.app("notifier"),
@@ -206,11 +214,8 @@ class System:
             "NOTIFIER_MERCHANT_EMAIL": MERCHANT,
             "NOTIFIER_TIME_SCALE": "20",
             "NOTIFIER_LOG__FORMAT": "console",
-            **{f"NOTIFIER_{name.upper()}": value for name, value in more.items()},
+            **more,
         }
-        process = self._spawn(environment)
-        await eventually(lambda: self._ready(process, ops_port), 40)
-        return process
 
     def _spawn(self, environment: dict[str, str]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "services.notifier"]

@@ -1,0 +1,113 @@
+"""`paystream notifier`: the documents and mails of an order, one of them once more, samples of all kinds."""
+
+import getpass
+import json
+import secrets
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notifier import preview as samples
+from services.notifier.operate.desk import carry_out, kit
+from shared.desk import at_desk, printable, terminal
+from shared.errors import NotFound, Rejected
+from shared.messages.notifier import ResendDocument
+from shared.service import Kit
+
+commands = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+OrderId = Annotated[str, typer.Argument(metavar="ORDER_ID")]
+
+# No recipient: who looks at mails need not see whose they are.
+_SHOWN = text("""
+    SELECT coalesce(d.kind, m.kind) AS kind, coalesce(d.subject, m.subject) AS subject,
+           d.series || '-' || lpad(d.number::text, 6, '0') AS number, d.state AS document, m.state AS mail,
+           m.attempts, m.last_answer, m.settled_at, m.message_id,
+           (SELECT count(*) FROM resends r WHERE r.mail_id = m.mail_id) AS resends
+    FROM documents d FULL JOIN mails m ON m.mail_id = d.document_id
+    WHERE coalesce(d.order_id, m.order_id) = :order_id
+    ORDER BY coalesce(d.issued_at, m.asked_at), kind""")
+_ON_RECORD = text("""
+    SELECT 1 FROM resends r JOIN mails m USING (mail_id) WHERE m.order_id = :order_id AND r.nonce = :nonce""")
+
+
+@commands.command()
+def show(
+    order_id: OrderId, as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False
+) -> None:
+    """The documents and mails of one order, and how each mail stands."""
+    rows = at_desk(kit, lambda kit: _rows(kit, order_id))
+    if as_json:
+        typer.echo(json.dumps(rows, default=str))
+        return
+    table = Table(
+        "kind", "subject", "number", "document", "mail", "tries", "again", "the server's last words"
+    )
+    for row in rows:
+        table.add_row(
+            row["kind"], printable(row["subject"]), row["number"] or "", row["document"] or "",
+            row["mail"] or "none: no address", str(row["attempts"] or 0), str(row["resends"]),
+            printable(row["last_answer"] or ""),
+        )  # fmt: skip
+    terminal().print(table)
+
+
+@commands.command()
+def resend(
+    order_id: OrderId,
+    kind: Annotated[str, typer.Argument(help="as `notifier show` names it, e.g. receipt")],
+    person: Annotated[str, typer.Option(help="who asks for it", default_factory=getpass.getuser)],
+    nonce: Annotated[
+        str, typer.Option(help="the same twice acts once", default_factory=lambda: secrets.token_hex(8))
+    ],
+    subject: Annotated[str, typer.Option(help="needed when there are several of the kind")] = "",
+) -> None:
+    """Send one mail once more, with its document: same number, same address."""
+
+    async def again(kit: Kit) -> str:
+        chosen = _one(await _rows(kit, order_id), kind, subject)
+        await carry_out(
+            kit,
+            ResendDocument(order_id=order_id, kind=kind, subject=chosen, nonce=nonce, person=person),
+        )
+        async with kit.engine.connect() as connection:
+            if not await _on_record(connection, order_id, nonce):
+                raise Rejected(
+                    "cannot-be-sent",
+                    "no e-mail address, or no PDF yet: see `paystream notifier show`",
+                )
+        return chosen
+
+    chosen = at_desk(kit, again)
+    typer.echo(f"{kind} of {chosen} goes again, on record as {person} (nonce {nonce})")
+
+
+@commands.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def preview(context: typer.Context) -> None:
+    """Write samples: [KIND …] [--out DIR] [--templates DIR] [--fonts DIR] [--locale TAG]."""
+    samples.main(context.args)
+
+
+async def _rows(kit: Kit, order_id: str) -> list[dict[str, Any]]:
+    async with kit.engine.connect() as connection:
+        found = await connection.execute(_SHOWN, {"order_id": order_id})
+        rows = [dict(row) for row in found.mappings()]
+    if not rows:
+        raise NotFound("nothing-sent", f"order {order_id} has no document and no mail: was it paid?")
+    return rows
+
+
+async def _on_record(connection: AsyncConnection, order_id: str, nonce: str) -> bool:
+    asked = {"order_id": order_id, "nonce": nonce}
+    return (await connection.execute(_ON_RECORD, asked)).one_or_none() is not None
+
+
+def _one(rows: list[dict[str, Any]], kind: str, subject: str) -> str:
+    found = [str(r["subject"]) for r in rows if r["kind"] == kind and subject in ("", r["subject"])]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise NotFound("nothing-sent", f"there is no {kind} {subject}: see `paystream notifier show`")
+    raise Rejected("several", f"name one with --subject: {', '.join(found)}")

@@ -1,0 +1,58 @@
+"""What an operator does from a command line: look, send again, see samples."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+from tests.integration.notifier.system import ROOT, System, eventually, paid, placed, refund_succeeded
+
+
+async def paystream(*arguments: str, environment: dict[str, str]) -> tuple[int, str]:
+    """(exit code, all that it printed)."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "paystream", *arguments,
+        cwd=ROOT, env=os.environ | environment,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    printed, _ = await process.communicate()
+    return process.returncode or 0, printed.decode()
+
+
+async def test_an_operator_sees_what_an_order_got_and_sends_it_again(system: System) -> None:
+    await system.start()
+    await system.publish(placed("o-1"), paid("o-1"), refund_succeeded("o-1"))
+    await system.mails(2)
+    environment = system.environment()
+    code, printed = await paystream("notifier", "show", "o-1", "--json", environment=environment)
+    shown = [(row["kind"], row["mail"], row["resends"]) for row in json.loads(printed)]
+    assert (code, sorted(shown)) == (0, [("credit_note", "sent", 0), ("receipt", "sent", 0)])
+    assert "buyer.test" not in printed
+
+    asked = ("notifier", "resend", "o-1", "credit_note", "--person", "kiran", "--nonce", "n-1")
+    for _ in range(2):
+        code, printed = await paystream(*asked, environment=environment)
+        assert (code, "on record as kiran" in printed) == (0, True)
+
+    async def arrived() -> bool:
+        return len(system.sink.taken) == 3
+
+    await eventually(arrived)
+    await system.mails(2)
+    assert "credit note" in system.sink.taken[2].subject
+    code, printed = await paystream("notifier", "show", "o-1", environment=environment)
+    assert "C-" in printed
+    assert len(system.sink.taken) == 3
+
+    for wrong in [("show", "o-2"), ("resend", "o-1", "invoice"), ("resend", "o-1", "poem")]:
+        code, printed = await paystream("notifier", *wrong, environment=environment)
+        assert (code, "nothing-sent" in printed) == (1, True)
+
+
+async def test_samples_need_no_settings(tmp_path: Path) -> None:
+    asked = ("notifier", "preview", "invoice", "--out", str(tmp_path))
+    code, printed = await paystream(*asked, environment={})
+    assert code == 0
+    assert "Your invoice from Bluebird Books" in printed
+    assert (tmp_path / "invoice.pdf").read_bytes().startswith(b"%PDF-")
