@@ -7,23 +7,19 @@ from typing import Any
 from tests.chaos.checker.evidence import (
     Attempt,
     Books,
-    Call,
-    Capture,
     Evidence,
     InboxRow,
     Intent,
     Json,
-    Ledger,
     Mail,
     Operation,
     OutboxRow,
     Payment,
     Position,
-    ProviderOrder,
     Receipt,
     Record,
-    SentWebhook,
 )
+from tests.chaos.checker.ledger import Call, Capture, Ledger, ProviderOrder, SentWebhook
 
 PRICE = 123_450
 CAPTURED = '{"event":"payment.captured","id":"pay_1"}'
@@ -94,17 +90,18 @@ def clean_run() -> Evidence:
 
 
 def _ledger() -> Ledger:
-    def call(at: float, method: str, path: str, reference: str = "") -> Call:
+    def call(at: float, method: str, path: str, about: str, operation: str = "") -> Call:
         body = "ab" if method == "POST" else None
-        return Call(at, method, path, reference, body, acted=True, answered=True, result="order_1")
+        made = Call(at, method, path, body, acted=True, answered=True, result="order_1")
+        return replace(made, operation=operation, about=(about,))
 
     return Ledger(
         orders=(ProviderOrder("order_1", "ref-1", "o-1", PRICE, "INR"),),
         captures=(Capture("pay_1", "order_1", PRICE, "INR"),),
         calls=(
             call(10.0, "GET", "/v1/orders", "ref-1"),
-            call(11.0, "POST", "/v1/orders", "ref-1"),
-            call(12.0, "GET", "/v1/orders/order_1/payments"),
+            call(11.0, "POST", "/v1/orders", "ref-1", "open:ref-1"),
+            call(12.0, "GET", "/v1/orders/order_1/payments", "payments"),
         ),
         webhooks=(SentWebhook("evt_1", "payment.captured", CAPTURED, "delivered", (503, 200, 200)),),
     )

@@ -8,66 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tests.chaos.checker.ledger import Ledger
+
 Json = Mapping[str, Any]
-
-# --- the provider: what really happened to money ------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderOrder:
-    """An order that exists at the provider. `reference` and `our_order` are what was put there."""
-
-    id: str
-    reference: str
-    our_order: str
-    amount: int
-    currency: str
-
-
-@dataclass(frozen=True, slots=True)
-class Capture:
-    """Money that was taken."""
-
-    charge_id: str
-    provider_order_id: str
-    amount: int
-    currency: str
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request to the provider's API, in the order of arrival."""
-
-    at: float
-    method: str
-    path: str
-    reference: str  # of the order that it makes or looks for, when it is about one
-    body_sha256: str | None
-    acted: bool
-    answered: bool  # with the provider's own answer
-    result: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SentWebhook:
-    """One event and how each try to deliver it was answered; None: not at all."""
-
-    id: str
-    event: str
-    body: str
-    state: str
-    answers: tuple[int | None, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    orders: tuple[ProviderOrder, ...] = ()
-    captures: tuple[Capture, ...] = ()
-    refunded: Mapping[str, int] = field(default_factory=dict)  # charge → money given back
-    calls: tuple[Call, ...] = ()
-    webhooks: tuple[SentWebhook, ...] = ()
-    bites: int = 0  # faults that struck
-
 
 # --- our databases ------------------------------------------------------------------------------------------
 
@@ -106,6 +49,21 @@ class Charge:
     amount: int
     currency: str
     stands: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """`id` is ours, and the provider's key of the call."""
+
+    id: str
+    order_id: str
+    charge_id: str
+    provider_order_id: str
+    provider_refund_id: str | None
+    state: str
+    amount: int
+    currency: str
+    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +117,22 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """What tells a buyer of money that goes back: a credit note, or a mail when nothing was invoiced.
+
+    `subject` is the refund's id; `number` is empty for a mail without a document.
+    """
+
+    order_id: str
+    kind: str
+    subject: str
+    number: str
+    message_id: str
+    recipient: str
+    mail_state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """What the gateway's projection shows of an order."""
 
@@ -172,8 +146,10 @@ class Books:
     payments: tuple[Payment, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     charges: tuple[Charge, ...] = ()
+    refunds: tuple[Refund, ...] = ()
     raw_webhooks: tuple[bytes, ...] = ()  # bodies, one for each row
     receipts: tuple[Receipt, ...] = ()
+    notices: tuple[Notice, ...] = ()
     shown: tuple[Shown, ...] = ()
     intents: tuple[Intent, ...] = ()
     inbox: tuple[InboxRow, ...] = ()
@@ -249,7 +225,7 @@ class Mail:
 class Operation:
     """One call of a client. `info`: nobody knows what it did (time-out, reset, 202, 5xx)."""
 
-    call: Literal["place", "create", "verify", "status", "cancel", "pay"]
+    call: Literal["place", "create", "verify", "status", "cancel", "pay", "capture", "refund"]
     order_id: str
     outcome: Literal["ok", "fail", "info"]
     asked: Json = field(default_factory=dict)

@@ -4,7 +4,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from tests.chaos.checker.evidence import Capture, Evidence, Payment
+from tests.chaos.checker.evidence import Evidence, Payment
+from tests.chaos.checker.ledger import Capture
 from tests.chaos.checker.verdict import Violation, doubled, lost, wrong
 
 PAID = ("paid", "partially_refunded", "refunded")
@@ -117,7 +118,10 @@ def _printed(evidence: Evidence) -> Iterator[tuple[str, str, object, str]]:
     """The total as the buyer reads it, in the mail's own words: `Total: ₹1,234.50`."""
     wanted = wishes(evidence)
     orders = {email: order_id for order_id, (_, _, email) in wanted.items()}
+    notices = {notice.message_id for notice in evidence.books.notices}
     for mail in evidence.mails:
+        if mail.message_id in notices:
+            continue
         order_id = next((orders[r] for r in mail.recipients if r in orders), None)
         if order_id is None or not mail.brings_receipt:
             continue

@@ -11,9 +11,11 @@ from tests.chaos.checker.evidence import (
     Charge,
     InboxRow,
     Intent,
+    Notice,
     OutboxRow,
     Payment,
     Receipt,
+    Refund,
     Shown,
 )
 
@@ -28,10 +30,18 @@ _ATTEMPTS = """
 _CHARGES = """
     SELECT charge_id, order_id, provider_order_id, state, amount, currency, stands FROM payments.charges"""
 _RECEIPTS = """
-    SELECT d.order_id, d.series || '-' || lpad(d.number::text, 6, '0') AS number, o.amount, o.currency,
-           d.state, m.message_id, m.recipient, m.state AS mail_state
+    SELECT d.order_id, d.series || '-' || lpad(d.number::text, 6, '0') AS number, o.captured AS amount,
+           o.currency, d.state, m.message_id, m.recipient, m.state AS mail_state
     FROM notifier.documents d JOIN notifier.orders o USING (order_id)
     LEFT JOIN notifier.mails m USING (document_id) WHERE d.kind IN ('receipt', 'invoice')"""
+_NOTICES = """
+    SELECT m.order_id, m.kind, m.subject, m.message_id, m.recipient, m.state AS mail_state,
+           coalesce(d.series || '-' || lpad(d.number::text, 6, '0'), '') AS number
+    FROM notifier.mails m LEFT JOIN notifier.documents d USING (document_id)
+    WHERE m.kind NOT IN ('receipt', 'invoice')"""
+_REFUNDS = """
+    SELECT id, order_id, charge_id, provider_order_id, provider_refund_id, state, amount, currency, origin
+    FROM payments.refunds"""
 _SHOWN = "SELECT order_id, version, snapshot ->> 'status' AS status FROM gateway.payments"
 # `due`: should have been done by now, or is tried again and again. One that came due just now is neither.
 _INTENTS = """
@@ -72,6 +82,8 @@ async def read_databases(url: str) -> Books:
             charges=tuple(Charge(**r) for r in await _rows(connection, _CHARGES)),
             raw_webhooks=tuple(row["body"] for row in raw),
             receipts=tuple(Receipt(**r) for r in await _rows(connection, _RECEIPTS)),
+            refunds=tuple(Refund(**r) for r in await _rows(connection, _REFUNDS)),
+            notices=tuple(Notice(**r) for r in await _rows(connection, _NOTICES)),
             shown=tuple(Shown(**r) for r in await _rows(connection, _SHOWN)),
             intents=tuple(intents),
             inbox=tuple(inbox),

@@ -1,12 +1,15 @@
 """The checker against histories that went wrong: a check that never failed would prove nothing."""
 
 import ast
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.chaos.checker.bad_refunds import BAD_REFUNDS
 from tests.chaos.checker.check import INVARIANTS, check
+from tests.chaos.checker.clean_refund import refunded_run
 from tests.chaos.checker.clean_run import (
     CAPTURED,
     COMMAND,
@@ -22,24 +25,18 @@ from tests.chaos.checker.clean_run import (
     with_payment,
     with_topics,
 )
-from tests.chaos.checker.evidence import (
-    Call,
-    Capture,
-    Evidence,
-    Intent,
-    Mail,
-    Operation,
-    Position,
-    ProviderOrder,
-    SentWebhook,
-)
+from tests.chaos.checker.evidence import Evidence, Intent, Mail, Operation, Position
+from tests.chaos.checker.ledger import Call, Capture, ProviderOrder, SentWebhook
 
 RUN = clean_run()
 LEDGER, BOOKS = RUN.ledger, RUN.books
 MAIL, RECEIPT, OUTBOX = RUN.mails[0], BOOKS.receipts[0], BOOKS.outbox
 SECOND = Capture("pay_2", "order_1", PRICE, "INR")
 WISH = RUN.history[0].asked
-CREATE = Call(11.5, "POST", "/v1/orders", "ref-1", "ab", acted=True, answered=True, result="order_2")
+CREATE = Call(
+    11.5, "POST", "/v1/orders", "ab", acted=True, answered=True, result="order_2", operation="open:ref-1",
+    about=("ref-1",),
+)  # fmt: skip
 ANOTHER_ORDER = ProviderOrder("order_2", "ref-1", "o-1", PRICE, "INR")
 
 
@@ -236,16 +233,17 @@ BAD_HISTORIES: dict[str, tuple[str, str, Evidence]] = {
         "lost",
         with_ledger(orders=(*LEDGER.orders, ANOTHER_ORDER)),
     ),
-    "money sent back by a call": (
+    "a write that none of our tasks makes": (
         "S24",
         "wrong",
-        with_ledger(calls=(*LEDGER.calls, replace(CREATE, path="/v1/payments/pay_1/refund"))),
+        with_ledger(calls=(*LEDGER.calls, replace(CREATE, path="/v1/payments/pay_1", operation=""))),
     ),
-}
+} | BAD_REFUNDS
 
 
-def test_a_clean_run_is_clean() -> None:
-    assert [str(finding) for finding in check(clean_run()).broken] == []
+@pytest.mark.parametrize("run", [clean_run, refunded_run])
+def test_a_clean_run_is_clean(run: Callable[[], Evidence]) -> None:
+    assert [str(finding) for finding in check(run()).broken] == []
 
 
 @pytest.mark.parametrize("name", BAD_HISTORIES)
