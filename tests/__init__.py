@@ -1,0 +1,1 @@
+"""Tests. A package of its own: a library that we install brings another one of this name."""
