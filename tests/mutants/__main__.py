@@ -18,6 +18,7 @@ from tests.servers import servers
 TESTS_FAILED = 1  # pytest's exit code; every other one above 0 says that nothing was tested
 TEST_TIMEOUT_S = 120
 RUN_TIMEOUT_S = 600
+CONTROL_TIMEOUT_S = 2400  # every test that any of them names
 
 
 def catalogue(wanted: list[str]) -> list[Mutant]:
@@ -33,17 +34,19 @@ def catalogue(wanted: list[str]) -> list[Mutant]:
     return found
 
 
-def run(copy: Path, node_ids: tuple[str, ...], workers: int = 0) -> tuple[int, str]:
+def run(
+    copy: Path, node_ids: tuple[str, ...], workers: int = 0, timeout_s: float = RUN_TIMEOUT_S
+) -> tuple[int, str]:
     """(pytest's exit code, its last lines) of these tests in this copy."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--tb=line"]
     command += [f"--timeout={TEST_TIMEOUT_S}", f"--numprocesses={workers}", *node_ids]
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     try:
         done = subprocess.run(
-            command, cwd=copy, env=env, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False
+            command, cwd=copy, env=env, capture_output=True, text=True, timeout=timeout_s, check=False
         )
     except subprocess.TimeoutExpired:
-        return TESTS_FAILED, f"still ran after {RUN_TIMEOUT_S} s"
+        return TESTS_FAILED, f"still ran after {timeout_s:.0f} s"
     return done.returncode, "\n".join(done.stdout.splitlines()[-8:])
 
 
@@ -66,7 +69,8 @@ def control(mutants: list[Mutant], workers: int) -> bool:
     """Without any bug the same tests pass: else catching one would say nothing."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         node_ids = tuple(dict.fromkeys(n for m in mutants for n in m.caught_by))
-        code, last = run(copy_project(Path(folder)), node_ids, min(workers, len(node_ids)))
+        workers = min(workers, len(node_ids))
+        code, last = run(copy_project(Path(folder)), node_ids, workers, CONTROL_TIMEOUT_S)
     print(f"control: {'all tests pass without a bug' if code == 0 else last}", flush=True)
     return code == 0
 
