@@ -108,7 +108,7 @@ _INBOX = (
         """                await _commit(subscriber.consumer, raw, loop.label)
                 await loop.handle([_record(r, prefix) for r in raw])
 """,
-        (f"{CRASH}[example.before_db_commit:exit@3]",),
+        (f"{CRASH}[example.before_db_commit:exit@2]",),
     ),
     Mutant(
         "a late batch sets back what another has committed",
@@ -133,7 +133,7 @@ _INBOX = (
         """            async with self.engine.begin() as own:
                 fresh, other_body = await inbox.claim(own, self.consumer, batch)
 """,
-        (f"{CRASH}[example.before_db_commit:exit@3]",),
+        (f"{CRASH}[example.before_db_commit:exit@2]",),
     ),
     Mutant(
         "nothing is deduplicated",
