@@ -321,9 +321,9 @@ _TASKS = (
     Mutant(
         "tasks are closed before the account is locked",
         "shared/apply.py",
-        "            replies = await self.within(connection, [result])\n",
-        """            await task_rows.close(connection, [result.task_id] if result.task_id else [])
-            replies = await self.within(connection, [result])
+        "            replies = await self.within(connection, results)\n",
+        """            await task_rows.close(connection, [r.task_id for r in results if r.task_id])
+            replies = await self.within(connection, results)
 """,
         (f"{OWNERS}::test_a_result_holds_no_task_while_it_waits_for_the_account",),
     ),
