@@ -120,6 +120,8 @@ class Applier(Generic[S]):
         """Applies the result of a task and closes it, in one transaction."""
         async with self.engine.begin() as connection:
             replies = await self.within(connection, [result])
+            passing(f"{self.source}.before_result_commit", type(result.message).__name__)
+        passing(f"{self.source}.after_result_commit", type(result.message).__name__)
         self.after_commit(replies)
 
     def after_commit(self, replies: Sequence[Answer]) -> None:
