@@ -123,6 +123,10 @@ class Applier(Generic[S]):
         """Applies the results of several tasks and closes them, all of it in one transaction."""
         async with self.engine.begin() as connection:
             replies = await self.within(connection, results)
+            for result in results:
+                passing(f"{self.source}.before_result_commit", type(result.message).__name__)
+        for result in results:
+            passing(f"{self.source}.after_result_commit", type(result.message).__name__)
         self.after_commit(replies)
 
     def after_commit(self, replies: Sequence[Answer]) -> None:

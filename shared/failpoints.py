@@ -21,7 +21,7 @@ _SIGNALS = {"exit": signal.SIGKILL, "freeze": signal.SIGSTOP}
 def arm(setting: str) -> None:
     """Arms `name:exit@n` or `name:freeze@n`: the signal to this process at the n-th pass of `name`.
 
-    Empty: nothing is armed.
+    `name/kind` is armed for one kind of work alone, e.g. `tasks.claimed/refund`. Empty: nothing is armed.
     """
     if not setting:
         return
@@ -32,10 +32,11 @@ def arm(setting: str) -> None:
     _Armed.target, _Armed.countdown, _Armed.signal = name, int(count or 1), _SIGNALS[kind]
 
 
-def passing(name: str) -> None:
+def passing(name: str, kind: str = "") -> None:
     """Called at the place of that name; dies or freezes there when it is armed and due."""
-    if name != _Armed.target:
+    if _Armed.target is None or _Armed.target not in (name, f"{name}/{kind}"):
         return
+    name = _Armed.target
     _Armed.countdown -= 1
     if _Armed.countdown <= 0:
         _Armed.target = None

@@ -201,10 +201,10 @@ class Tasks:
         """`asked_at` is before the lease began: all of it counts against the call's deadline."""
         deadline = asked_at + self._lease_s - CALL_MARGIN_S
         try:
-            passing("tasks.claimed")
+            passing("tasks.claimed", task.kind)
             result = await self._called(task, deadline)
             if result is not None:
-                passing("tasks.performed")
+                passing("tasks.performed", task.kind)
                 await self._told(task, result)
         except Exception:  # a bug must not stop the others; the task comes back, a little later each time
             log.exception("a task failed", kind=task.kind, key=task.key, claims=task.claims)

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from devstack.options import Options
 from devstack.ports import free_base
 from devstack.stack import Stack
+from tests.chaos.calls import Shop
 from tests.chaos.checker.check import check
 from tests.chaos.checker.evidence import Evidence, Operation, Position
 from tests.chaos.checker.read_databases import SERVICES, read_archived, read_databases
@@ -24,7 +25,7 @@ from tests.chaos.checker.read_ledger import read_ledger
 from tests.chaos.checker.read_mails import read_mails
 from tests.chaos.checker.read_topics import read_positions, read_topics
 from tests.chaos.checker.verdict import Verdict
-from tests.chaos.workload import Shop
+from tests.chaos.wish import PROVIDERS
 
 QUIET_WITHIN_S = 60.0  # a lease of 30 s, twice, at the worst
 # Many buyers behind one address is a load generator's privilege.
@@ -37,6 +38,8 @@ _UNSETTLED = """
 _MONEY = """
     SELECT (SELECT count(*) FROM payments.charges WHERE state = 'captured') AS captured,
            (SELECT count(*) FROM payments.payments WHERE paid_at IS NOT NULL) AS paid,
+           (SELECT count(*) FROM payments.refunds WHERE state IN ('requested', 'pending')) AS refunding,
+           (SELECT count(*) FROM payments.refunds WHERE state = 'succeeded') AS refunded,
            (SELECT count(*) FROM notifier.mails WHERE state = 'sent') AS mails"""
 
 
@@ -200,10 +203,13 @@ class System:
         if pending := totals["webhooks"].get("pending", 0):
             return f"{pending} webhooks are on their way"
         money = (await self.sql(_MONEY))[0]
-        if money["captured"] < totals["razorpay"]["captures"]:
-            return f"{totals['razorpay']['captures']} captures, {money['captured']} known"
-        if money["mails"] < money["paid"]:
-            return f"{money['paid']} paid, {money['mails']} mails"
+        captures = sum(totals[provider]["captures"] for provider in PROVIDERS)
+        if money["captured"] < captures:
+            return f"{captures} captures, {money['captured']} known"
+        if money["refunding"]:
+            return f"{money['refunding']} refunds have not ended"
+        if money["mails"] < money["paid"] + money["refunded"]:
+            return f"{money['paid']} paid, {money['refunded']} refunds, {money['mails']} mails"
         lags = [(p.group, p.end - p.committed) for p in await read_positions(self.bootstrap)]
         return f"lag: {behind[:3]}" if (behind := [lag for lag in lags if lag[1]]) else ""
 

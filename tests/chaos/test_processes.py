@@ -11,6 +11,7 @@ import pytest
 from tests.chaos.autopsy import Remains, autopsy
 from tests.chaos.outcome import settle
 from tests.chaos.system import System, running
+from tests.chaos.wish import Habits
 from tests.chaos.workload import Workload
 
 SEED = 20_250_811
@@ -95,7 +96,7 @@ async def test_payments_dies_around_its_commits(system: System) -> None:
 
 async def test_payments_dies_around_its_calls_to_the_provider(system: System) -> None:
     """With a claimed task, and after the provider acted; then it is looked up, never done again."""
-    async with Workload(system.shop, SEED + 2, verify_share=0.0) as load:
+    async with Workload(system.shop, SEED + 2, habits=Habits(verify=0.0)) as load:
         again = [await dies(system, "payments", place, load) for place in CALLING]
         await system.start("payments")
         repeated = await settle(system, load, "payments around its calls", sum(again))

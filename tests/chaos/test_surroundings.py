@@ -8,6 +8,7 @@ import pytest
 
 from tests.chaos.outcome import settle
 from tests.chaos.system import System, running
+from tests.chaos.wish import Habits
 from tests.chaos.workload import Workload
 
 SEED = int(os.environ.get("CHAOS_SEED", "20250812"))
@@ -28,6 +29,12 @@ HOSTILE = {
          # paid, and the webhooks on their way, before the create is answered
          "next": [{"do": "hold", "times": 5, "delay_s": 1, "pay": {"method": "upi"}}]},
         {"path": "POST /v1/payments/*", "act_then_drop": 0.3, "status_502": 0.1},
+        {"path": "POST /stripe/v1/payment_intents", "act_then_drop": 0.15, "status_500": 0.05,
+         "status_502": 0.05},
+        {"path": "POST /stripe/v1/*", "act_then_drop": 0.3, "status_502": 0.1},
+        {"path": "POST /v2/*", "act_then_drop": 0.2, "status_502": 0.1, "before": 0.5},
+        {"path": "GET /stripe/v1/*", "act_then_drop": 0.05, "status_500_html": 0.05, "status_429": 0.02},
+        {"path": "GET /v2/*", "act_then_drop": 0.05, "status_500_html": 0.05, "status_429": 0.02},
         {"path": "GET /v1/*", "act_then_drop": 0.05, "status_500_html": 0.05, "status_502": 0.05,
          "status_429": 0.02},
     ],
@@ -86,7 +93,7 @@ async def test_hostile_provider(system: System, seed: int) -> None:
     await system.simulator("PUT", "/_sim/faults", {"seed": seed, **HOSTILE})
     struck = len((await system.simulator("GET", "/_sim/faults/log"))["faults"])
     # A second payment whose webhooks are all dropped is the reconciler's to find, at the day's end.
-    async with Workload(system.shop, seed, pay_twice_share=0.0) as load:
+    async with Workload(system.shop, seed, habits=Habits(pay_twice=0.0)) as load:
         await load.bought(100, timeout_s=240)
         bites = (await system.simulator("GET", "/_sim/faults/log"))["faults"][struck:]
         await system.simulator("DELETE", "/_sim/faults")

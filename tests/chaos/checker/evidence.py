@@ -11,6 +11,7 @@ from typing import Any, Literal
 from tests.chaos.checker.ledger import Ledger
 
 Json = Mapping[str, Any]
+CallName = Literal["place", "create", "verify", "status", "cancel", "pay", "capture", "refund"]
 
 # --- our databases ------------------------------------------------------------------------------------------
 
@@ -225,7 +226,7 @@ class Mail:
 class Operation:
     """One call of a client. `info`: nobody knows what it did (time-out, reset, 202, 5xx)."""
 
-    call: Literal["place", "create", "verify", "status", "cancel", "pay", "capture", "refund"]
+    call: CallName
     order_id: str
     outcome: Literal["ok", "fail", "info"]
     asked: Json = field(default_factory=dict)

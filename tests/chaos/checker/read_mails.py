@@ -23,7 +23,7 @@ def _mail(folder: Path, entry: dict[str, object]) -> Mail:
     body = message.get_body(("plain",))
     recipients = entry["recipients"]
     return Mail(
-        message_id=str(message["Message-ID"]),
+        message_id=str(message["Message-ID"]).strip(),  # a long one stands on a line of its own
         recipients=tuple(recipients) if isinstance(recipients, list) else (),
         subject=str(message["Subject"]),
         text=body.get_content() if isinstance(body, EmailMessage) else "",
