@@ -14,8 +14,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from services.reconciler import metrics
 from services.reconciler.domain.mismatches import NAMESPACE
-from services.reconciler.domain.runs import begins, key_of
+from services.reconciler.domain.runs import begins, ends, key_of
+from services.reconciler.providers import Provider
 from services.reconciler.store.runs import forget_finished
 from shared.envelope import Envelope, encode, now_utc
 from shared.errors import OutcomeUnknown, Unavailable
@@ -27,10 +29,10 @@ from shared.publish import Publisher
 log = structlog.get_logger()
 
 
-def request(provider: str, day: date, now: datetime, id: str | None = None) -> Envelope:
-    """The command that asks for a run of this day."""
-    command = RunReconciliation(provider=provider, day=day)
-    return wrap(command, source="reconciler", subject=f"{provider}/{day.isoformat()}", time=now, id=id)
+def request(command: RunReconciliation, now: datetime, id: str | None = None) -> Envelope:
+    """The command that asks for a run, in its envelope."""
+    since = (command.since or begins(command.day)).isoformat()
+    return wrap(command, source="reconciler", subject=f"{command.provider}/{since}", time=now, id=id)
 
 
 async def publish(publisher: Publisher, envelope: Envelope) -> None:
@@ -43,7 +45,7 @@ class Daily:
 
     engine: AsyncEngine
     publisher: Publisher
-    accounts: Mapping[str, str]
+    providers: Mapping[str, Provider]
     tick_s: float
     settle_s: float
     days_back: int
@@ -57,23 +59,29 @@ class Daily:
             await asyncio.sleep(self.tick_s)
 
     async def once(self, now: datetime) -> None:
-        for provider, account in self.accounts.items():
+        for name, provider in self.providers.items():
+            account = provider.adapter.account
+            settled = now - timedelta(seconds=max(self.settle_s, provider.lag_s))
             async with self.engine.connect() as connection:
-                due = await self._due(connection, provider, account, now)
+                due = await self._due(connection, name, account, settled, now)
             for day, number in due:
                 # The number makes the request of a repetition another one than that of the first run.
-                id_ = uuid5(NAMESPACE, f"request/{key_of(provider, account, day)}/{number}")
-                await publish(self.publisher, request(provider, day, now, str(id_)))
+                key = key_of(name, account, begins(day), ends(day))
+                command = RunReconciliation(provider=name, day=day)
+                id_ = uuid5(NAMESPACE, f"request/{key}/{number}")
+                await publish(self.publisher, request(command, now, str(id_)))
         async with self.engine.begin() as connection:
             await forget_finished(connection)
+        async with self.engine.connect() as connection:
+            await metrics.measure(connection, now)
 
     async def _due(
-        self, connection: AsyncConnection, provider: str, account: str, now: datetime
+        self, connection: AsyncConnection, provider: str, account: str, settled: datetime, now: datetime
     ) -> list[tuple[date, int]]:
         """(day, runs before) of each settled day without a run, or with open mismatches and no run since
         midnight.
         """
-        last = (now - timedelta(seconds=self.settle_s)).date() - timedelta(days=1)
+        last = settled.date() - timedelta(days=1)
         rows = await connection.execute(
             _DUE,
             {
@@ -92,11 +100,14 @@ _DUE = text("""
         SELECT greatest(CAST(:first AS date),
                         least(CAST(:last AS date), CAST(min(at) AT TIME ZONE 'UTC' AS date))) AS begin
         FROM charges WHERE provider = :provider AND account = :account)
-    SELECT s.day, coalesce(d.number, 0) AS number
+    SELECT s.day, coalesce(r.number, 0) AS number
     FROM (SELECT begin + n AS day FROM span, generate_series(0, CAST(:last AS date) - begin) n) s
-    LEFT JOIN days d ON d.provider = :provider AND d.account = :account AND d.day = s.day
-    WHERE coalesce(d.number, 0) = 0
-       OR (NOT d.open AND d.completed_at < :midnight AND EXISTS (
-           SELECT 1 FROM mismatches m WHERE m.provider = :provider AND m.account = :account
-              AND m.day = s.day AND m.open))
+    LEFT JOIN runs r ON r.provider = :provider AND r.account = :account
+                    AND r.since = CAST(s.day AS timestamp) AT TIME ZONE 'UTC'
+                    AND r.until = CAST(s.day + 1 AS timestamp) AT TIME ZONE 'UTC'
+    WHERE coalesce(r.number, 0) = 0
+       OR (NOT r.open AND (r.completed_at IS NULL
+           OR (r.completed_at < :midnight AND EXISTS (
+               SELECT 1 FROM mismatches m WHERE m.provider = :provider AND m.account = :account
+                  AND m.day = s.day AND m.open))))
     ORDER BY s.day""")

@@ -1,10 +1,319 @@
-"""What operators may ask of this service, from a command line."""
+"""What people do with the reconciler from the command line: runs, reports, mismatches, a rebuilt book."""
 
-from services.reconciler.app import build
+import asyncio
+import getpass
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import Progress as Bar
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from sqlalchemy import text
+
+from services.reconciler import daily, report
+from services.reconciler.app import NAME, book_loop, build, command_applier
+from services.reconciler.comparing import incoming
+from services.reconciler.day import Day, Days, shown
+from services.reconciler.domain.money import plain
+from services.reconciler.domain.runs import Window, asked_window, begins
+from services.reconciler.rebuild import rebuild as read_again
 from services.reconciler.settings import ReconcilerSettings
-from shared.service import Kit, read_settings
+from services.reconciler.store import mismatches
+from shared import service
+from shared.decision import Answer
+from shared.envelope import now_utc
+from shared.health import Health
+from shared.messages.base import Message
+from shared.messages.reconciler import AcceptMismatch, ApproveRepair, RunReconciliation
+from shared.publish import Publisher
+from shared.service import Kit
+
+T = TypeVar("T")
+
+tool = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+mismatch = typer.Typer(no_args_is_help=True, help="what differs, and what is done about it")
+tool.add_typer(mismatch, name="mismatch")
+console = Console()
+
+Provider = Annotated[str, typer.Option(help="as configured: razorpay, stripe, paypal")]
+Id = Annotated[str, typer.Argument(help="the mismatch's id, as lists and reports show it")]
+Person = Annotated[str, typer.Option(help="who says so; your log-in name unless given")]
+Instant = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="UTC")]
+Date = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="a UTC day")]
+
+
+@tool.command()
+def reconcile(
+    provider: Provider,
+    since: Annotated[Instant, typer.Option("--from")] = None,
+    until: Annotated[Instant, typer.Option("--to")] = None,
+    day: Date = None,
+    wait_s: Annotated[float, typer.Option("--wait", help="seconds to watch it; 0 only asks")] = 600.0,
+) -> None:
+    """Compare a provider's day or window with ours, now, and show what comes out."""
+    command = _asked(provider, since, until, day)
+    window = asked_window(command)
+    if window is None:
+        raise typer.BadParameter("give --day, or --from and --to, at most a year apart and not before 2000")
+
+    async def ask(kit: Kit, settings: ReconcilerSettings) -> int:
+        account = _account(settings, provider)
+        if account is None:
+            raise typer.BadParameter(f"{provider} is not configured here")
+        before = await _run_row(kit, Window(provider, account, *window))
+        publisher = Publisher(settings.kafka)
+        await publisher.start()
+        try:
+            await daily.publish(publisher, daily.request(command, now_utc()))
+        finally:
+            await publisher.stop()
+        if not wait_s:
+            return 0
+        return await _watch(kit, Window(provider, account, *window), before, wait_s)
+
+    raise typer.Exit(_with_kit(ask))
+
+
+@tool.command(name="report")
+def report_(
+    day: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="a UTC day")],
+    form: Annotated[Literal["html", "csv"], typer.Option("--format")] = "html",
+    out: Annotated[Path | None, typer.Option(help="a file; standard output unless given")] = None,
+) -> None:
+    """One day for a finance person: where the money is, what differs, what is being done."""
+
+    async def read(kit: Kit, settings: ReconcilerSettings) -> str:
+        now = now_utc()
+        found = await _whole_day(kit, settings, day)
+        return report.html(found, now) if form == "html" else report.table(found)
+
+    page = _with_kit(read)
+    if out is None:
+        typer.echo(page, nl=False)
+    else:
+        out.write_text(page, newline="")
+        typer.echo(f"written to {out}")
+
+
+@tool.command()
+def rebuild() -> None:
+    """Empty our side of the book and read all of payments.events again. The service may run meanwhile."""
+
+    async def again(kit: Kit, settings: ReconcilerSettings) -> None:
+        done = await read_again(kit.engine, settings.kafka, book_loop(kit, Health()))
+        typer.echo(f"before     {done.before}\nafter      {done.after}")
+        typer.echo(f"records    {done.records}\nunreadable {done.unreadable}")
+
+    _with_kit(again)
+
+
+@mismatch.command(name="list")
+def list_(limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100) -> None:
+    """Open mismatches, the oldest first."""
+
+    async def read(kit: Kit, _: ReconcilerSettings) -> None:
+        async with kit.engine.connect() as connection:
+            found = await mismatches.open_ones(connection, limit)
+        now = now_utc()
+        table = Table(box=None)
+        for column in ("since", "matters", "kind", "amount", "order", "provider", "id", "mended by"):
+            table.add_column(column, justify="right" if column == "amount" else "left", overflow="fold")
+        for one in (shown(m, now) for m in found):
+            amount = f"{plain(one.amount, one.currency)} {one.currency}"
+            repair = f"{one.proposed_repair or 'nobody here'}{' (waits for approval)' * one.needs_approval}"
+            age = report.age(one.first_seen_at, now)
+            table.add_row(
+                age, one.severity, one.kind, amount, one.order_id or "", one.provider, one.mismatch_id, repair
+            )
+        console.print(table if found else "nothing differs")
+
+    _with_kit(read)
+
+
+@mismatch.command()
+def show(mismatch_id: Id) -> None:
+    """One mismatch: the evidence of each leg, what will happen, and its whole history."""
+
+    async def read(kit: Kit, _: ReconcilerSettings) -> int:
+        async with kit.engine.connect() as connection:
+            known = await mismatches.one(connection, mismatch_id)
+            notes = await mismatches.notes(connection, mismatch_id)
+        if known is None:
+            typer.echo(f"there is no mismatch {mismatch_id}", err=True)
+            return 1
+        one = shown(known, now_utc())
+        typer.echo(f"{one.kind} of {one.provider} {one.subject}, order {one.order_id or 'none'}")
+        typer.echo(f"{plain(one.amount, one.currency)} {one.currency}, {one.status}, {one.severity}")
+        for leg in one.legs:
+            amount = "" if leg.amount is None else f"{plain(leg.amount, leg.currency)} {leg.currency}"
+            typer.echo(f"  {leg.side:<10} {leg.state:<12} {amount}")
+        typer.echo(f"mended by: {one.repair}{' (waits for approval)' * one.needs_approval}")
+        for note in notes:
+            who = f" {note.person}" if note.person else ""
+            typer.echo(f"  {note.at:%Y-%m-%d %H:%M:%S} #{note.occurrence} {note.what}{who} {note.text}")
+        return 0
+
+    raise typer.Exit(_with_kit(read))
+
+
+@mismatch.command()
+def accept(mismatch_id: Id, reason: Annotated[str, typer.Option()], person: Person = "") -> None:
+    """Take the difference as it is, with a reason. It comes back only with other evidence."""
+    who = person or getpass.getuser()
+
+    def command(occurrence: int) -> Message:
+        return AcceptMismatch(mismatch_id=mismatch_id, occurrence=occurrence, person=who, reason=reason)
+
+    raise typer.Exit(_decide(mismatch_id, command))
+
+
+@mismatch.command()
+def approve(
+    mismatch_id: Id, person: Person = "", reason: Annotated[str, typer.Option()] = "", yes: bool = False
+) -> None:
+    """Let the proposed repair be done; what will happen is shown and asked for first."""
+    who = person or getpass.getuser()
+
+    async def proposal(kit: Kit, _: ReconcilerSettings) -> str:
+        async with kit.engine.connect() as connection:
+            known = await mismatches.one(connection, mismatch_id)
+        return known.repair.words if known else ""
+
+    if not yes and (words := _with_kit(proposal)):
+        typer.confirm(f"This {words}. Do it?", abort=True)
+
+    def command(occurrence: int) -> Message:
+        return ApproveRepair(mismatch_id=mismatch_id, occurrence=occurrence, person=who, reason=reason)
+
+    raise typer.Exit(_decide(mismatch_id, command))
+
+
+def _alone(function: Callable[..., None]) -> typer.Typer:
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(function)
+    return app
+
+
+# What the operators' command finds here, by name.
+commands = {"reconcile": _alone(reconcile), "report": _alone(report_), "mismatch": mismatch}
 
 
 def kit() -> Kit:
     """The parts of this service, not started."""
-    return build(read_settings("reconciler", ReconcilerSettings))
+    return build(service.read_settings(NAME, ReconcilerSettings))
+
+
+# --- how ---------------------------------------------------------------------------------------------------
+
+
+def _asked(
+    provider: str, since: datetime | None, until: datetime | None, day: datetime | None
+) -> RunReconciliation:
+    if day is not None:
+        return RunReconciliation(provider=provider, day=day.date())
+    start, end = (None if at is None else at.replace(tzinfo=UTC) for at in (since, until))
+    about = (start or now_utc()).date()
+    return RunReconciliation(provider=provider, day=about, since=start, until=end or now_utc())
+
+
+def _account(settings: ReconcilerSettings, provider: str) -> str | None:
+    section = getattr(settings.providers, provider, None)
+    return getattr(section, "account", None)
+
+
+async def _run_row(kit: Kit, window: Window) -> int:
+    """How many runs of this window there were."""
+    asked = {name: getattr(window, name) for name in ("provider", "account", "since", "until")}
+    async with kit.engine.connect() as connection:
+        return int((await connection.execute(_NUMBER, asked)).scalar() or 0)
+
+
+async def _watch(kit: Kit, window: Window, before: int, wait_s: float) -> int:
+    """Shows how far the run is until it is through; exit code 1 when it finds open mismatches, 2 when the
+    time is over first.
+    """
+    asked = {name: getattr(window, name) for name in ("provider", "account", "since", "until")}
+    deadline = now_utc() + timedelta(seconds=wait_s)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Bar(*columns, console=console, transient=True) as bar:
+        line = bar.add_task("asked for")
+        while now_utc() < deadline:
+            async with kit.engine.connect() as connection:
+                row = (await connection.execute(_STATE, asked)).one_or_none()
+            if (
+                row is not None
+                and row.number > 0
+                and not row.open
+                and row.completed_at
+                and row.number > before
+            ):
+                console.print(
+                    f"{row.ours} of ours, {row.theirs} of theirs, {row.settled} in settlements: "
+                    f"{row.agreed} agree, {row.mismatches} differ"
+                )
+                return 1 if row.mismatches else 0
+            if row is not None and row.open:
+                before = min(before, row.number - 1)
+                bar.update(line, description=f"{row.listed} read, {row.compared} compared")
+            await asyncio.sleep(0.2)
+    typer.echo("not through yet; it goes on without you", err=True)
+    return 2
+
+
+async def _whole_day(kit: Kit, settings: ReconcilerSettings, day: datetime) -> Day:
+    """The day with all its mismatches, however many."""
+    days = Days(frozenset(settings.without_settlements))
+    async with kit.engine.connect() as connection:
+        found = await days.read(connection, begins(day.date()).date(), "", now_utc())
+        after = found.next
+        while after is not None:
+            more = await days.read(connection, day.date(), after, now_utc())
+            found.mismatches.extend(more.mismatches)
+            after = more.next
+    return found
+
+
+def _decide(mismatch_id: str, command: Callable[[int], Message]) -> int:
+    """Through the same rules and the same transaction as a message from Kafka."""
+
+    async def decide(kit: Kit, _: ReconcilerSettings) -> list[Answer]:
+        async with kit.engine.connect() as connection:
+            known = await mismatches.one(connection, mismatch_id)
+        asked = incoming(command(known.occurrence if known else 0), mismatch_id)
+        applier = command_applier(kit, {})
+        async with kit.engine.begin() as connection:
+            return await applier.within(connection, [asked])
+
+    (answer,) = _with_kit(decide)
+    if answer.code == "ok":
+        typer.echo("done")
+        return 0
+    typer.echo(f"{answer.code}: {answer.detail}", err=True)
+    return 1
+
+
+def _with_kit(work: Callable[[Kit, ReconcilerSettings], Awaitable[T]]) -> T:
+    settings = service.read_settings(NAME, ReconcilerSettings)
+
+    async def life() -> T:
+        kit = build(settings)
+        try:
+            return await work(kit, settings)
+        finally:
+            for step in kit.stopping:
+                await step()
+            await kit.engine.dispose()
+
+    return asyncio.run(life())
+
+
+_NUMBER = text("""
+    SELECT number FROM runs
+    WHERE provider = :provider AND account = :account AND since = :since AND until = :until AND NOT open""")
+_STATE = text("""
+    SELECT * FROM runs
+    WHERE provider = :provider AND account = :account AND since = :since AND until = :until""")

@@ -47,6 +47,7 @@ async def rebuild(engine: AsyncEngine, kafka: KafkaSettings, loop: Loop[BookStat
         await connection.commit()
         await book.empty(connection)
         records, unreadable = await _read_all(connection, kafka, loop)
+        await book.now_has_shape(connection)
         after = await book.book_hash(connection)
         await connection.commit()
         await connection.invalidate()  # its limits are off: it must not go back to the pool

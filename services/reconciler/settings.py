@@ -1,8 +1,9 @@
 """The reconciler's settings, from RECONCILER_… in the environment."""
 
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import HttpSettings, ProviderSettings, Section, ServiceSettings
@@ -31,11 +32,35 @@ class ReconcilerSettings(ServiceSettings):
     retry_s: float = Field(default=10.0, gt=0)  # until a provider that did not answer is asked again
     checkpoint_s: float = Field(default=60.0, gt=0)  # payments says this often how far its events are out
     lease_s: float = Field(default=30.0, ge=8)  # how long a run that died stays with the dead
+    overlap_s: float = Field(default=3600.0, ge=0)  # lists show what was made at a window's edge late
+    patience_s: float = Field(default=3600.0, ge=0)  # a refund just asked for may be on its way so long
+
+    # PayPal's report shows what is up to three hours old (PayPal docs, Transaction Search).
+    lags_s: dict[str, float] = {"paypal": 10_800.0}
+    # Where the days of a provider's settlements are counted; UTC where it is not said.
+    zones: dict[str, str] = {"razorpay": "Asia/Kolkata"}
+    # Money at PayPal is on our balance at once; no settlement follows.
+    without_settlements: tuple[str, ...] = ("paypal",)
+    settlement_due_s: float = Field(default=7 * 86_400.0, gt=0)  # two or three working days, and a holiday
+
+    @field_validator("zones")
+    @classmethod
+    def _zones_exist(cls, zones: dict[str, str]) -> dict[str, str]:
+        for zone in zones.values():
+            try:
+                ZoneInfo(zone)
+            except (ZoneInfoNotFoundError, ValueError) as error:
+                raise ValueError(f"{zone!r} is no time zone") from error
+        return zones
 
     def secrets(self) -> dict[str, SecretStr]:
         found = {f"RECONCILER_API_KEYS[{k.name}]": k.key for k in self.api_keys}
         if self.providers.razorpay:
             found["RECONCILER_PROVIDERS__RAZORPAY__KEY_SECRET"] = self.providers.razorpay.key_secret
+        if self.providers.stripe:
+            found["RECONCILER_PROVIDERS__STRIPE__SECRET_KEY"] = self.providers.stripe.secret_key
+        if self.providers.paypal:
+            found["RECONCILER_PROVIDERS__PAYPAL__CLIENT_SECRET"] = self.providers.paypal.client_secret
         return found
 
     def _production_problems(self) -> list[str]:

@@ -160,7 +160,10 @@ class Amounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChargeView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One payment at the provider. `surplus`: captured beside the one that stands."""
+    """One payment at the provider. `surplus`: captured beside the one that stands.
+
+    `by`: who marked it by hand, and why; the provider is `hand` then, and the account where the money is.
+    """
 
     charge_id: str
     provider: str
@@ -173,6 +176,7 @@ class ChargeView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     surplus: bool = False
     failure: str = ""
     capture_before: datetime | None = None
+    by: str = ""
 
 
 class RefundView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -61,6 +61,7 @@ def _charge(charge: Charge) -> ChargeView:
         surplus=charge.state == "captured" and not charge.stands,
         failure=charge.failure,
         capture_before=charge.capture_before if charge.state == "authorized" else None,
+        by=charge.by,
     )
 
 

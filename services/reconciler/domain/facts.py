@@ -1,14 +1,15 @@
 """What a comparison found, as messages that never leave this service."""
 
-from datetime import date
+from datetime import datetime
 from typing import ClassVar
 
+from services.reconciler.domain.matching import Difference
 from shared.messages.base import Message
-from shared.messages.reconciler import Leg, MismatchKind
+from shared.messages.reconciler import Figures
 
 
 class DifferenceFound(Message, frozen=True, kw_only=True):
-    """A run saw this difference."""
+    """A comparison saw this difference."""
 
     TYPE: ClassVar[str] = "reconciler.difference_found.v1"
 
@@ -16,31 +17,39 @@ class DifferenceFound(Message, frozen=True, kw_only=True):
     run_id: str
     provider: str
     account: str
-    day: date
-    kind: MismatchKind
-    subject: str
-    order_id: str | None
-    legs: tuple[Leg, ...]
+    difference: Difference
 
 
 class DifferenceGone(Message, frozen=True, kw_only=True):
-    """A whole run of the day did not see this difference any more."""
+    """The same thing was compared again, and this difference is no longer there."""
 
     TYPE: ClassVar[str] = "reconciler.difference_gone.v1"
 
     mismatch_id: str
 
 
-class DayCompared(Message, frozen=True, kw_only=True):
+class Rechecked(Message, frozen=True, kw_only=True):
+    """A mismatch was compared again as often as it is worth; the next run goes on."""
+
+    TYPE: ClassVar[str] = "reconciler.rechecked.v1"
+
+    mismatch_id: str
+
+
+class WindowCompared(Message, frozen=True, kw_only=True):
     """A run is through: everything it found is recorded."""
 
-    TYPE: ClassVar[str] = "reconciler.day_compared.v1"
+    TYPE: ClassVar[str] = "reconciler.window_compared.v1"
 
     provider: str
     account: str
-    day: date
+    since: datetime
+    until: datetime
     number: int
+    zone: str
     ours: int
     theirs: int
+    settled: int
     agreed: int
     mismatches: int
+    figures: tuple[Figures, ...] = ()

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.reconciler.domain.book import Charge, Checkpoint, OrderBook
+from services.reconciler.domain.book import Charge, Checkpoint, Dispute, OrderBook, Refund
 from shared.inbox import Incoming
 from shared.kafka import PAYMENTS_EVENTS
 from shared.messages.payments import LedgerCheckpoint
@@ -39,7 +39,7 @@ class BookStore:
         if order_ids:
             await connection.execute(_NEW_ORDERS, {"ids": order_ids})
             for row in await connection.execute(_LOCK_ORDERS, {"ids": order_ids}):
-                found[row.order_id] = OrderBook(row.order_id, row.version)
+                found[row.order_id] = OrderBook(*row)
         if partitions:
             await connection.execute(_NEW_CHECKPOINTS, {"partitions": partitions})
             for row in await connection.execute(_LOCK_CHECKPOINTS, {"partitions": partitions}):
@@ -55,10 +55,16 @@ class BookStore:
         orders = [s for s in after.values() if isinstance(s, OrderBook)]
         checkpoints = [s for s in after.values() if isinstance(s, Checkpoint)]
         if orders:
-            versions = {"ids": [o.order_id for o in orders], "versions": [o.version for o in orders]}
-            await connection.execute(_SAVE_ORDERS, versions)
+            await connection.execute(
+                _SAVE_ORDERS, {name: [getattr(o, name) for o in orders] for name in _ORDER}
+            )
             await _save_opened(connection, orders)
-            await _save_charges(connection, orders)
+            for records, statement in (
+                (_charges, _SAVE_CHARGES),
+                (_refunds, _SAVE_REFUNDS),
+                (_disputes, _SAVE_DISPUTES),
+            ):
+                await _save_records(connection, statement, records(orders))
         if checkpoints:
             moved = {
                 "partitions": [c.partition for c in checkpoints],
@@ -75,17 +81,32 @@ async def _save_opened(connection: AsyncConnection, orders: Sequence[OrderBook])
         await connection.execute(_SAVE_OPENED, {k: list(v) for k, v in columns.items()})
 
 
-async def _save_charges(connection: AsyncConnection, orders: Sequence[OrderBook]) -> None:
-    # The last word on a charge wins inside a batch: one statement may touch a row only once.
-    charges = {
-        (c.provider, c.account, c.charge_id): asdict(c) | {"order_id": o.order_id}
-        for o in orders
-        for c in o.charges
-    }
-    if charges:
-        rows = [charges[k] for k in sorted(charges)]
-        columns = ("order_id", *Charge.__slots__)
-        await connection.execute(_SAVE_CHARGES, {name: [r[name] for r in rows] for name in columns})
+Row = dict[str, object]
+
+
+def _charges(orders: Sequence[OrderBook]) -> dict[tuple[str, ...], Row]:
+    return {(c.provider, c.account, c.charge_id): _row(c, o) for o in orders for c in o.charges}
+
+
+def _refunds(orders: Sequence[OrderBook]) -> dict[tuple[str, ...], Row]:
+    return {(r.provider, r.account, r.refund_id): _row(r, o) for o in orders for r in o.refunds}
+
+
+def _disputes(orders: Sequence[OrderBook]) -> dict[tuple[str, ...], Row]:
+    return {(d.provider, d.account, d.dispute_id): _row(d, o) for o in orders for d in o.disputes}
+
+
+def _row(record: Charge | Refund | Dispute, order: OrderBook) -> Row:
+    return asdict(record) | {"order_id": order.order_id}
+
+
+async def _save_records(
+    connection: AsyncConnection, statement: TextClause, rows: dict[tuple[str, ...], Row]
+) -> None:
+    """One statement may touch a row only once: the last word on a record wins inside a batch."""
+    if rows:
+        ordered = [rows[key] for key in sorted(rows)]
+        await connection.execute(statement, {name: [r[name] for r in ordered] for name in ordered[0]})
 
 
 async def lowest_checkpoint(connection: AsyncConnection) -> datetime | None:
@@ -101,22 +122,38 @@ async def book_hash(connection: AsyncConnection) -> str:
 
 async def empty(connection: AsyncConnection) -> None:
     """Locks writers out until the end of the transaction, and deletes the book. Readers see the old one."""
-    await connection.execute(
-        text("LOCK TABLE orders, charges, provider_orders, checkpoints IN EXCLUSIVE MODE")
-    )
-    for table in ("orders", "charges", "provider_orders", "checkpoints"):
+    await connection.execute(text(f"LOCK TABLE {', '.join(_TABLES)} IN EXCLUSIVE MODE"))
+    for table in _TABLES:
         await connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - our own names
 
+
+async def has_shape(connection: AsyncConnection) -> bool:
+    """Whether all that this release keeps is in the book; else it has to be rebuilt from the topic."""
+    return bool(
+        (await connection.execute(text("SELECT shape >= :shape FROM book"), {"shape": SHAPE})).scalar()
+    )
+
+
+async def now_has_shape(connection: AsyncConnection) -> None:
+    await connection.execute(text("UPDATE book SET shape = :shape"), {"shape": SHAPE})
+
+
+SHAPE = 2  # of what a book holds: refunds and disputes since 2
+_TABLES = ("orders", "charges", "refunds", "disputes", "provider_orders", "checkpoints")
+_ORDER = ("order_id", "version", "amount", "currency", "paid", "closed")
 
 _NEW_ORDERS = text("""
     INSERT INTO orders (order_id, version) SELECT unnest(CAST(:ids AS text[])), 0 ON CONFLICT DO NOTHING""")
 _LOCK_ORDERS = text("""
-    SELECT order_id, version FROM orders WHERE order_id = ANY(CAST(:ids AS text[]))
-    ORDER BY order_id FOR NO KEY UPDATE""")
+    SELECT order_id, version, amount, currency, paid, closed FROM orders
+    WHERE order_id = ANY(CAST(:ids AS text[])) ORDER BY order_id FOR NO KEY UPDATE""")
 _SAVE_ORDERS = text("""
-    UPDATE orders SET version = new.version
-    FROM unnest(CAST(:ids AS text[]), CAST(:versions AS bigint[])) AS new (order_id, version)
-    WHERE orders.order_id = new.order_id AND orders.version <> new.version""")
+    UPDATE orders o SET version = n.version, amount = n.amount, currency = n.currency, paid = n.paid,
+                        closed = n.closed
+    FROM unnest(CAST(:order_id AS text[]), CAST(:version AS bigint[]), CAST(:amount AS bigint[]),
+                CAST(:currency AS text[]), CAST(:paid AS boolean[]), CAST(:closed AS boolean[]))
+         AS n (order_id, version, amount, currency, paid, closed)
+    WHERE o.order_id = n.order_id AND o.version <> n.version""")
 
 _SAVE_OPENED = text("""
     INSERT INTO provider_orders (provider, account, provider_order_id, order_id)
@@ -126,15 +163,40 @@ _SAVE_OPENED = text("""
 
 _SAVE_CHARGES = text("""
     INSERT INTO charges (order_id, provider, account, charge_id, provider_order_id, state, amount, currency,
-                         surplus, at)
+                         surplus, at, returned, marked_by)
     SELECT * FROM unnest(CAST(:order_id AS text[]), CAST(:provider AS text[]), CAST(:account AS text[]),
                          CAST(:charge_id AS text[]), CAST(:provider_order_id AS text[]),
                          CAST(:state AS text[]), CAST(:amount AS bigint[]), CAST(:currency AS text[]),
-                         CAST(:surplus AS boolean[]), CAST(:at AS timestamptz[]))
+                         CAST(:surplus AS boolean[]), CAST(:at AS timestamptz[]),
+                         CAST(:returned AS bigint[]), CAST(:marked_by AS text[]))
     ON CONFLICT (provider, account, charge_id) DO UPDATE
     SET order_id = excluded.order_id, provider_order_id = excluded.provider_order_id, state = excluded.state,
         amount = excluded.amount, currency = excluded.currency, surplus = excluded.surplus,
-        at = excluded.at""")
+        at = excluded.at, returned = excluded.returned, marked_by = excluded.marked_by""")
+
+_SAVE_REFUNDS = text("""
+    INSERT INTO refunds (order_id, provider, account, refund_id, subject, charge_id, provider_order_id, state,
+                         amount, currency, at)
+    SELECT * FROM unnest(CAST(:order_id AS text[]), CAST(:provider AS text[]), CAST(:account AS text[]),
+                         CAST(:refund_id AS text[]), CAST(:subject AS text[]), CAST(:charge_id AS text[]),
+                         CAST(:provider_order_id AS text[]), CAST(:state AS text[]),
+                         CAST(:amount AS bigint[]), CAST(:currency AS text[]), CAST(:at AS timestamptz[]))
+    ON CONFLICT (provider, account, refund_id) DO UPDATE
+    SET order_id = excluded.order_id, subject = excluded.subject, charge_id = excluded.charge_id,
+        provider_order_id = excluded.provider_order_id, state = excluded.state, amount = excluded.amount,
+        currency = excluded.currency, at = excluded.at""")
+
+_SAVE_DISPUTES = text("""
+    INSERT INTO disputes (order_id, provider, account, dispute_id, charge_id, provider_order_id, state, money,
+                          amount, currency, at)
+    SELECT * FROM unnest(CAST(:order_id AS text[]), CAST(:provider AS text[]), CAST(:account AS text[]),
+                         CAST(:dispute_id AS text[]), CAST(:charge_id AS text[]),
+                         CAST(:provider_order_id AS text[]), CAST(:state AS text[]), CAST(:money AS text[]),
+                         CAST(:amount AS bigint[]), CAST(:currency AS text[]), CAST(:at AS timestamptz[]))
+    ON CONFLICT (provider, account, dispute_id) DO UPDATE
+    SET order_id = excluded.order_id, charge_id = excluded.charge_id,
+        provider_order_id = excluded.provider_order_id, state = excluded.state, money = excluded.money,
+        amount = excluded.amount, currency = excluded.currency, at = excluded.at""")
 
 _NEW_CHECKPOINTS = text("""
     INSERT INTO checkpoints (partition) SELECT unnest(CAST(:partitions AS integer[]))
@@ -149,14 +211,10 @@ _SAVE_CHECKPOINTS = text("""
 _LOWEST = text("""
     SELECT min(until) AS until, count(until) AS partitions FROM checkpoints""")
 
-_HASH = text("""
+_PARTS = " UNION ALL ".join(
+    f"SELECT '{t}' || count(*) || ':' || coalesce(sum(hashtextextended(t::text, 0)), 0) FROM {t} t"  # noqa: S608 - our own names
+    for t in _TABLES
+)
+_HASH = text(f"""
     SELECT to_hex(('x' || substr(md5(string_agg(part, '|' ORDER BY part)), 1, 16))::bit(64)::bigint)
-    FROM (SELECT 'o' || count(*) || ':' || coalesce(sum(hashtextextended(o::text, 0)), 0) FROM orders o
-          UNION ALL
-          SELECT 'c' || count(*) || ':' || coalesce(sum(hashtextextended(c::text, 0)), 0) FROM charges c
-          UNION ALL
-          SELECT 'p' || count(*) || ':' || coalesce(sum(hashtextextended(p::text, 0)), 0)
-          FROM provider_orders p
-          UNION ALL
-          SELECT 't' || count(*) || ':' || coalesce(sum(hashtextextended(t::text, 0)), 0) FROM checkpoints t
-         ) AS parts (part)""")
+    FROM ({_PARTS}) AS parts (part)""")  # noqa: S608 - our own names

@@ -1,4 +1,4 @@
-"""Mismatches in the database."""
+"""Mismatches in the database, and their audit trail."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -8,13 +8,14 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.reconciler.domain.facts import DifferenceFound, DifferenceGone
-from services.reconciler.domain.mismatches import Mismatch
-from services.reconciler.domain.runs import ProviderDay
+from services.reconciler.domain.facts import DifferenceFound, DifferenceGone, Rechecked
+from services.reconciler.domain.items import Key
+from services.reconciler.domain.mismatches import Mismatch, Note
 from shared.inbox import Incoming
-from shared.messages.reconciler import Leg
+from shared.messages.reconciler import AcceptMismatch, ApproveRepair, Leg
 
 _legs = msgspec.json.Decoder(tuple[Leg, ...])
+_ABOUT = (DifferenceFound, DifferenceGone, Rechecked, AcceptMismatch, ApproveRepair)
 
 
 class MismatchStore:
@@ -25,10 +26,7 @@ class MismatchStore:
         connection: AsyncConnection,  # noqa: ARG002 - each message names its key
         batch: Sequence[Incoming],
     ) -> Sequence[str | None]:
-        return [
-            i.message.mismatch_id if isinstance(i.message, DifferenceFound | DifferenceGone) else None
-            for i in batch
-        ]
+        return [i.message.mismatch_id if isinstance(i.message, _ABOUT) else None for i in batch]
 
     async def load(self, connection: AsyncConnection, keys: Sequence[str]) -> dict[str, Mismatch]:
         await connection.execute(_NEW, {"ids": list(keys)})
@@ -43,46 +41,64 @@ class MismatchStore:
         after: dict[str, Mismatch],
     ) -> None:
         rows = [
-            {
-                "mismatch_id": m.mismatch_id,
-                "occurrence": m.occurrence,
-                "open": m.open,
-                "provider": m.provider,
-                "account": m.account,
-                "day": m.day,
-                "kind": m.kind,
-                "subject": m.subject,
-                "order_id": m.order_id,
-                "legs": msgspec.json.encode(m.legs),
-                "first_seen_at": m.first_seen_at,
-                "run_id": m.run_id,
-                "resolved_at": m.resolved_at,
-            }
+            {name: getattr(m, name) for name in _TYPES} | {"legs": msgspec.json.encode(m.legs)}
             for m in after.values()
         ]
-        await connection.execute(_SAVE, {name: [r[name] for r in rows] for name in rows[0]})
+        await connection.execute(_SAVE, {name: [r[name] for r in rows] for name in _TYPES})
+        await _note(connection, [(m.mismatch_id, note) for m in after.values() for note in m.notes])
 
 
-async def unseen(connection: AsyncConnection, day: ProviderDay, limit: int) -> list[str]:
-    """Some open mismatches of this day that its current run has not seen."""
+async def _note(connection: AsyncConnection, notes: Sequence[tuple[str, Note]]) -> None:
+    if notes:
+        columns: dict[str, list[object]] = {
+            "ids": [id_ for id_, _ in notes],
+            "occurrences": [n.occurrence for _, n in notes],
+            "whats": [n.what for _, n in notes],
+            "ats": [n.at for _, n in notes],
+            "persons": [n.person for _, n in notes],
+            "texts": [n.text for _, n in notes],
+        }
+        await connection.execute(_NOTE, columns)
+
+
+async def standing(
+    connection: AsyncConnection, provider: str, account: str, keys: Sequence[Key]
+) -> dict[str, Key]:
+    """The mismatches of these things that are open, or accepted as they are: id → what it is about."""
     rows = await connection.execute(
-        text("""SELECT mismatch_id FROM mismatches
-                WHERE provider = :provider AND account = :account AND day = :day AND open AND run_id <> :run
-                ORDER BY mismatch_id LIMIT :limit"""),
+        _STANDING,
         {
-            "provider": day.provider,
-            "account": day.account,
-            "day": day.day,
-            "run": day.run_id,
-            "limit": limit,
+            "provider": provider,
+            "account": account,
+            "objects": [k[0] for k in keys],
+            "subjects": [k[1] for k in keys],
         },
     )
-    return list(rows.scalars())
+    return {row.mismatch_id: (row.object, row.subject) for row in rows}
+
+
+async def one(connection: AsyncConnection, mismatch_id: str) -> Mismatch | None:
+    """The mismatch as it is now, or None."""
+    rows = (await connection.execute(_LOAD, {"ids": [mismatch_id]})).mappings()
+    row = rows.one_or_none()
+    return None if row is None or not row["occurrence"] else _mismatch(dict(row))
+
+
+async def notes(connection: AsyncConnection, mismatch_id: str) -> list[Note]:
+    """Its audit trail, oldest first."""
+    rows = await connection.execute(_NOTES, {"id": mismatch_id})
+    return [Note(*row) for row in rows]
 
 
 async def of_day(connection: AsyncConnection, day: date, after: str, limit: int) -> list[Mismatch]:
-    """The day's mismatches past this id, open and resolved, in the order of their ids."""
+    """The day's mismatches past this id, open and ended, in the order of their ids."""
     rows = await connection.execute(_OF_DAY, {"day": day, "after": after, "limit": limit})
+    return [_mismatch(dict(r)) for r in rows.mappings()]
+
+
+async def open_ones(connection: AsyncConnection, limit: int) -> list[Mismatch]:
+    """Open mismatches of every day and provider, the oldest first."""
+    rows = await connection.execute(_OPEN, {"limit": limit})
     return [_mismatch(dict(r)) for r in rows.mappings()]
 
 
@@ -92,8 +108,16 @@ def _mismatch(row: dict[str, Any]) -> Mismatch:
     return Mismatch(**row | {"legs": _legs.decode(row["legs"])})
 
 
-_COLUMNS = """mismatch_id, occurrence, open, provider, account, day, kind, subject, order_id, legs,
-              first_seen_at, run_id, resolved_at"""
+_TYPES = {
+    "mismatch_id": "text", "occurrence": "integer", "open": "boolean", "provider": "text", "account": "text",
+    "day": "date", "kind": "text", "object": "text", "subject": "text", "order_id": "text",
+    "charge_id": "text", "amount": "bigint", "currency": "text", "at": "timestamptz", "legs": "bytea",
+    "returns": "bigint", "first_seen_at": "timestamptz", "last_seen_at": "timestamptz", "run_id": "text",
+    "approved_at": "timestamptz", "how": "text", "person": "text", "reason": "text",
+    "resolved_at": "timestamptz",
+}  # fmt: skip
+_COLUMNS = ", ".join(_TYPES)
+_CHANGED = [name for name in _TYPES if name != "mismatch_id"]
 
 _NEW = text("""
     INSERT INTO mismatches (mismatch_id, occurrence, open)
@@ -105,16 +129,21 @@ _LOAD = text(f"SELECT {_COLUMNS} FROM mismatches WHERE mismatch_id = ANY(CAST(:i
 _OF_DAY = text(f"""
     SELECT {_COLUMNS} FROM mismatches WHERE day = :day AND occurrence > 0 AND mismatch_id > :after
     ORDER BY mismatch_id LIMIT :limit""")  # noqa: S608 - our own names
-_SAVE = text("""
-    UPDATE mismatches m SET
-        occurrence = n.occurrence, open = n.open, provider = n.provider, account = n.account, day = n.day,
-        kind = n.kind, subject = n.subject, order_id = n.order_id, legs = n.legs,
-        first_seen_at = n.first_seen_at, run_id = n.run_id, resolved_at = n.resolved_at
-    FROM unnest(CAST(:mismatch_id AS text[]), CAST(:occurrence AS integer[]), CAST(:open AS boolean[]),
-                CAST(:provider AS text[]), CAST(:account AS text[]), CAST(:day AS date[]),
-                CAST(:kind AS text[]), CAST(:subject AS text[]), CAST(:order_id AS text[]),
-                CAST(:legs AS bytea[]), CAST(:first_seen_at AS timestamptz[]), CAST(:run_id AS text[]),
-                CAST(:resolved_at AS timestamptz[]))
-         AS n (mismatch_id, occurrence, open, provider, account, day, kind, subject, order_id, legs,
-               first_seen_at, run_id, resolved_at)
-    WHERE m.mismatch_id = n.mismatch_id""")
+_OPEN = text(f"SELECT {_COLUMNS} FROM mismatches WHERE open ORDER BY at LIMIT :limit")  # noqa: S608 - our own names
+_SAVE = text(f"""
+    UPDATE mismatches m SET {", ".join(f"{name} = n.{name}" for name in _CHANGED)}
+    FROM unnest({", ".join(f"CAST(:{name} AS {type_}[])" for name, type_ in _TYPES.items())})
+         AS n ({_COLUMNS})
+    WHERE m.mismatch_id = n.mismatch_id""")  # noqa: S608 - our own names
+_NOTE = text("""
+    INSERT INTO mismatch_audit (mismatch_id, occurrence, what, at, person, text)
+    SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:occurrences AS integer[]), CAST(:whats AS text[]),
+                         CAST(:ats AS timestamptz[]), CAST(:persons AS text[]), CAST(:texts AS text[]))""")
+_NOTES = text("""
+    SELECT occurrence, what, at, person, text FROM mismatch_audit WHERE mismatch_id = :id ORDER BY id""")
+_STANDING = text("""
+    SELECT m.mismatch_id, m.object, m.subject
+    FROM unnest(CAST(:objects AS text[]), CAST(:subjects AS text[])) AS k (object, subject)
+    JOIN mismatches m ON m.provider = :provider AND m.account = :account
+                     AND m.object = k.object AND m.subject = k.subject
+    WHERE m.open OR m.how = 'accepted'""")

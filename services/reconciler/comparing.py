@@ -1,0 +1,145 @@
+"""Compares some subjects on all legs and says what is to be recorded; asks the provider before believing.
+
+A list is a moment older than our book, and what stands in it near midnight may be filed under the
+neighbouring day with us: a difference is believed only of the provider's own record, asked for by its id.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.reconciler.domain.facts import DifferenceFound, DifferenceGone
+from services.reconciler.domain.items import Item, Key, Theirs
+from services.reconciler.domain.matching import Difference, Tally, compare, match
+from services.reconciler.domain.mismatches import mismatch_id
+from services.reconciler.domain.runs import Window
+from services.reconciler.domain.settling import Terms
+from services.reconciler.providers import Provider
+from services.reconciler.store import legs, mismatches, records
+from services.reconciler.store.legs import Subject
+from shared.envelope import now_utc
+from shared.inbox import Incoming
+from shared.messages.base import Message, wrap
+
+ASKED_MAX = 100  # things asked for by id in one part: seconds, not minutes
+ASKED_AT_ONCE = 4  # providers limit how often they are asked
+OWN_WORD = frozenset({"fee", "unsettled"})  # the settlement alone says these: nothing to ask for
+
+
+@dataclass(slots=True)
+class Waited:
+    """Seconds that a process has waited for providers."""
+
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One part, up to and with `last`: its differences, and the mismatches that it no longer saw."""
+
+    last: Key
+    count: int
+    tally: Tally
+    differences: Sequence[Difference]
+    gone: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparer:
+    """Reads three legs, asks where they differ, judges."""
+
+    engine: AsyncEngine
+    waited: Waited = field(default_factory=Waited)
+
+    async def compare(
+        self, window: Window, provider: Provider, subjects: Sequence[Subject], since: datetime
+    ) -> Compared:
+        """`since`: from there on all was listed. A part may end before the last subject."""
+        async with self.engine.connect() as connection:
+            read = await records.watermarks(connection, window.provider, window.account)
+            terms = provider.terms(read.get("lines"))
+            items = _part(await legs.items(connection, window, subjects, since), terms)
+            standing = await mismatches.standing(
+                connection, window.provider, window.account, [i.key for i in items]
+            )
+        suspects = [i for i in items if suspect(i, terms)]
+        answers = await self.asked(provider, suspects)
+        if answers:
+            async with self.engine.begin() as connection:
+                fresh = {i.key: await legs.with_answer(connection, window, i, a) for i, a in answers}
+            items = [fresh.get(i.key, i) for i in items]
+        tally, differences = match(items, terms)
+        found = {id_of(window, d) for d in differences}
+        return Compared(
+            last=items[-1].key,
+            count=len(items),
+            tally=tally,
+            differences=differences,
+            gone=[id_ for id_ in standing if id_ not in found],
+        )
+
+    async def asked(self, provider: Provider, suspects: Sequence[Item]) -> list[tuple[Item, Theirs | None]]:
+        """The provider's own record of each."""
+        slots = asyncio.Semaphore(ASKED_AT_ONCE)
+
+        async def ask(item: Item) -> tuple[Item, Theirs | None]:
+            async with slots:
+                return item, await provider.record(item)
+
+        began = time.monotonic()
+        try:
+            return await asyncio.gather(*map(ask, suspects))
+        finally:
+            self.waited.seconds += time.monotonic() - began
+
+
+def suspect(item: Item, terms: Terms) -> bool:
+    """Whether the provider is to be asked for this very thing before a difference is believed.
+
+    What it has just listed and we have never heard of is believed as it is.
+    """
+    if item.ours is None and item.theirs is not None:
+        return False
+    return any(d.kind not in OWN_WORD for d in compare(item, terms))
+
+
+def _part(items: Sequence[Item], terms: Terms) -> Sequence[Item]:
+    """As many items, from the front, as hold no more suspects than are asked for at once."""
+    seen = 0
+    for n, item in enumerate(items):
+        seen += suspect(item, terms)
+        if seen > ASKED_MAX:
+            return items[:n]
+    return items
+
+
+def id_of(window: Window, difference: Difference) -> str:
+    return mismatch_id(window.provider, window.account, difference.kind, difference.subject)
+
+
+def incoming(message: Message, subject: str, task_id: int | None = None) -> Incoming:
+    """A result of our own work on its way to a decider; it never travels over Kafka."""
+    envelope = wrap(message, source="reconciler", subject=subject, time=now_utc())
+    return Incoming(envelope.id, envelope, message, b"", None, task_id)
+
+
+def recorded(window: Window, part: Compared) -> list[Incoming]:
+    """What the mismatches are to be told of this part."""
+    found = [_found(window, d) for d in part.differences]
+    return found + [incoming(DifferenceGone(mismatch_id=i), i) for i in part.gone]
+
+
+def _found(window: Window, difference: Difference) -> Incoming:
+    id_ = id_of(window, difference)
+    fact = DifferenceFound(
+        mismatch_id=id_,
+        run_id=window.run_id,
+        provider=window.provider,
+        account=window.account,
+        difference=difference,
+    )
+    return incoming(fact, id_)

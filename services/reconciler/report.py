@@ -1,0 +1,170 @@
+"""One day as a page that a finance person reads, and as a table that a spreadsheet opens safely."""
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from services.reconciler.day import Day, Money, Shown
+from services.reconciler.domain.money import plain
+from shared.messages.reconciler import Figures
+
+TEMPLATES = Path(__file__).parent / "templates"
+# A spreadsheet takes a text that begins so for a formula (OWASP, CSV Injection).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+_COLUMNS = (
+    "line", "provider", "account", "day", "currency", "item", "amount", "order", "subject", "status",
+    "severity", "since", "note",
+)  # fmt: skip
+_ITEMS = ("captured", "refunded", "disputed", "fees", "settled", "remaining", "waiting", "accepted")
+KINDS = {
+    "missing_local": "The provider has it, we do not",
+    "missing_provider": "We have it, the provider does not",
+    "amount": "Another amount",
+    "currency": "Another currency",
+    "status": "Another state",
+    "refund": "A refund differs",
+    "duplicate_capture": "Paid twice",
+    "late_success": "Paid after the order was closed",
+    "dispute": "A dispute differs",
+    "fee": "Another fee than the provider said",
+    "unsettled": "Not paid out in time",
+    "not_compared": "Settled otherwise, not compared yet",
+}
+
+
+def html(day: Day, now: datetime) -> str:
+    """The page. Everything that came from outside is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"plain": plain, "time": _time, "percent": percent, "age": lambda at: age(at, now)}
+    open_ones = sorted((m for m in day.mismatches if m.status == "open"), key=_urgent)
+    return environment.get_template("day.html").render(
+        day=day,
+        now=now,
+        kinds=KINDS,
+        open_ones=open_ones,
+        accepted=[m for m in day.mismatches if m.status == "accepted"],
+        resolved=sum(m.status == "resolved" for m in day.mismatches),
+    )
+
+
+def table(day: Day) -> str:
+    """The same as CSV: one line per figure, mismatch, payment by hand and payout."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(_COLUMNS)
+    for row in (*_figures(day), *_mismatches(day), *_others(day)):
+        writer.writerow([row.get(name, "") for name in _COLUMNS])
+    return out.getvalue()
+
+
+Row = dict[str, str]
+
+
+def _figures(day: Day) -> Iterator[Row]:
+    for money in day.money:
+        figures = money.figures
+        amounts = {name: getattr(figures, name) for name in _ITEMS}
+        amounts |= {f"unexplained: {kind}": amount for kind, amount in figures.by_kind.items()}
+        for item, amount in amounts.items():
+            yield {
+                **_place(money, figures),
+                "line": "figure",
+                "item": text(item),
+                "amount": plain(amount, figures.currency),
+            }
+        yield {
+            **_place(money, figures),
+            "line": "figure",
+            "item": "explained",
+            "amount": f"{figures.explained:.6f}",
+        }
+
+
+def _place(money: Money, figures: Figures) -> Row:
+    return {
+        "provider": text(money.provider),
+        "account": text(money.account),
+        "day": figures.day.isoformat(),
+        "currency": text(figures.currency),
+    }
+
+
+def _mismatches(day: Day) -> Iterator[Row]:
+    for found in sorted(day.mismatches, key=_urgent):
+        yield {
+            "line": "mismatch",
+            "provider": text(found.provider),
+            "account": text(found.account),
+            "day": day.day.isoformat(),
+            "currency": text(found.currency),
+            "item": text(found.kind),
+            "amount": plain(found.amount, found.currency),
+            "order": text(found.order_id or ""),
+            "subject": text(found.subject),
+            "status": text(found.status),
+            "severity": text(found.severity),
+            "since": _time(found.first_seen_at),
+            "note": text(f"{found.person}: {found.reason}" if found.person else found.repair),
+        }
+
+
+def _others(day: Day) -> Iterator[Row]:
+    for marked in day.by_hand:
+        yield {
+            "line": "by hand",
+            "provider": "hand",
+            "account": text(marked.source),
+            "day": day.day.isoformat(),
+            "currency": text(marked.currency),
+            "amount": plain(marked.amount, marked.currency),
+            "order": text(marked.order_id),
+            "since": _time(marked.at),
+            "note": text(marked.marked_by),
+        }
+    for payout in day.payouts:
+        yield {
+            "line": "payout",
+            "provider": text(payout.provider),
+            "day": day.day.isoformat(),
+            "currency": text(payout.currency),
+            "item": f"{payout.count} payouts",
+            "amount": plain(payout.amount, payout.currency),
+        }
+
+
+def text(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula; amounts and times are ours and need no guard."""
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+
+
+def percent(share: float) -> str:
+    """Never rounded up to all of it: 99.99 % is not 100 %."""
+    return f"{int(share * 10_000) / 100:.2f} %"
+
+
+def age(at: datetime | None, now: datetime) -> str:
+    """In the largest unit that says enough."""
+    if at is None:
+        return ""
+    seconds = max(0, int((now - at).total_seconds()))
+    for length, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {name}"
+    return f"{seconds} s"
+
+
+def _time(at: datetime | None) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%S") if at else ""
+
+
+def _urgent(found: Shown) -> tuple[bool, int, int, str]:
+    order = {"high": 0, "medium": 1, "low": 2}
+    return found.status != "open", order[found.severity], -found.amount, found.mismatch_id

@@ -1,0 +1,208 @@
+"""Reads what is to be compared: subjects in order, and the three legs of each."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec.structs import replace
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.reconciler.domain.items import Item, Line, Object, Ours, Theirs
+from services.reconciler.domain.merging import merged
+from services.reconciler.domain.runs import Window
+from services.reconciler.domain.steps import Step
+from services.reconciler.store import records
+from services.reconciler.store.runs import Progress
+
+Subject = tuple[Object, str, bool]  # and whether the provider listed it in this run
+
+TAKE_MAX = 20_000  # of our records per transaction: far below a second
+
+
+async def take_ours(connection: AsyncConnection, run: Progress, step: Step, since: datetime) -> datetime:
+    """Makes subjects of our records from `since` on, some at a time; up to when they are taken."""
+    table, id_, pays = _TABLES[step.leg]
+    window = {
+        "provider": run.window.provider,
+        "account": run.window.account,
+        "run": run.window.run_id,
+        "since": since,
+        "until": step.until,
+        "some": TAKE_MAX,
+    }
+    until = (await connection.execute(_NEXT[table], window)).scalar() or step.until
+    waiting = f"AND {pays} AND NOT EXISTS ({_PAID_OUT})" if step.unsettled else ""
+    statement = f"""
+        INSERT INTO run_subjects (run_id, object, subject, listed)
+        SELECT :run, :object, o.{id_}, false FROM {table} o
+        WHERE o.provider = :provider AND o.account = :account AND o.at >= :since AND o.at < :until
+              {waiting.format(id=id_)}
+        ON CONFLICT DO NOTHING"""  # noqa: S608 - our own names
+    await connection.execute(text(statement), window | {"until": until, "object": _OBJECTS[step.leg]})
+    return until
+
+
+async def take_standing(connection: AsyncConnection, run: Progress, since: datetime) -> None:
+    """Makes subjects of everything in the run's time that a mismatch stands about."""
+    window = run.window
+    wanted = {
+        "run": window.run_id,
+        "provider": window.provider,
+        "account": window.account,
+        "since": since,
+        "until": window.until,
+    }
+    await connection.execute(_TAKE_STANDING, wanted)
+
+
+async def next_subjects(connection: AsyncConnection, run: Progress, limit: int) -> list[Subject]:
+    """The next ones to compare, in order."""
+    wanted = {"run": run.window.run_id, "object": run.after[0], "after": run.after[1], "limit": limit}
+    return [(r[0], r[1], r[2]) for r in await connection.execute(_NEXT_SUBJECTS, wanted)]
+
+
+async def items(
+    connection: AsyncConnection, window: Window, subjects: Sequence[Subject], since: datetime
+) -> list[Item]:
+    """The subjects with what each leg says. `since`: from there to the window's end all was listed, so a
+    record of that time that this run did not list is no longer there.
+    """
+    found: list[Item] = []
+    for object_ in sorted({s[0] for s in subjects}):
+        these = [s for s in subjects if s[0] == object_]
+        found += await _items(connection, window, object_, these, since)
+    return found
+
+
+async def _items(
+    connection: AsyncConnection, window: Window, object_: Object, subjects: Sequence[Subject], since: datetime
+) -> list[Item]:
+    asked: dict[str, object] = {
+        "provider": window.provider,
+        "account": window.account,
+        "object": object_,
+        "ids": [s[1] for s in subjects],
+        "listed": [s[2] for s in subjects],
+        "since": since,
+        "until": window.until,
+    }
+    ours = [Ours(object_, *row) for row in await connection.execute(_OURS[object_], asked)]
+    theirs = [Theirs(object_, *row) for row in await connection.execute(_THEIRS, asked)]
+    lines = [Line(object_, *row) for row in await connection.execute(_LINES, asked)]
+    for stream in (ours, theirs, lines):
+        stream.sort(key=_id)
+    have = {o.id for o in ours}
+    named = await _with_orders(connection, window, [t for t in theirs if t.id not in have])
+    by_id = {i.id: i for i in merged(ours, (named.get(t.id, t) for t in theirs), lines)}
+    empty = (Item(object_, s[1], None, None, None) for s in subjects if s[1] not in by_id)
+    return sorted([*by_id.values(), *empty], key=_id)
+
+
+async def _with_orders(
+    connection: AsyncConnection, window: Window, theirs: Sequence[Theirs]
+) -> dict[str, Theirs]:
+    """Records of the provider that we lack, with the order of ours that they belong to, if any."""
+    if not theirs:
+        return {}
+    asked = {
+        "provider": window.provider,
+        "account": window.account,
+        "orders": [t.provider_order_id for t in theirs],
+        "charges": [t.charge_id for t in theirs],
+    }
+    by_order = {r.ref: r for r in await connection.execute(_ORDERS, asked)}
+    by_charge = {r.ref: r for r in await connection.execute(_ORDERS_OF_CHARGES, asked)}
+    found = {}
+    for record in theirs:
+        order = by_order.get(record.provider_order_id) or by_charge.get(record.charge_id)
+        if order is not None:
+            found[record.id] = replace(
+                record,
+                order_id=order.order_id,
+                closed=order.closed,
+                paid=order.paid,
+                provider_order_id=record.provider_order_id or order.provider_order_id,
+            )
+    return found
+
+
+async def with_answer(connection: AsyncConnection, window: Window, item: Item, answer: Theirs | None) -> Item:
+    """The item with the provider's own answer instead of what a list said; kept like a listed record."""
+    if answer is None:
+        await records.remove(connection, window, [item.key])
+        return replace(item, theirs=None)
+    await records.put(connection, window, [answer])
+    if item.ours is None:
+        answer = (await _with_orders(connection, window, [answer])).get(answer.id, answer)
+    return replace(item, theirs=answer)
+
+
+def _id(record: Ours | Theirs | Line | Item) -> str:
+    return record.id
+
+
+_OBJECTS: dict[str, Object] = {"charges": "charge", "refunds": "refund", "disputes": "dispute"}
+_TABLES = {
+    "charges": ("charges", "charge_id", "o.state = 'captured'"),
+    "refunds": ("refunds", "subject", "o.state = 'succeeded'"),
+    "disputes": ("disputes", "dispute_id", "o.money = 'withdrawn'"),
+}
+_PAID_OUT = """
+    SELECT 1 FROM settlement_lines l WHERE l.provider = :provider AND l.account = :account
+       AND l.object = :object AND l.subject = o.{id} AND l.settlement_id <> ''"""
+_NEXT = {
+    table: text(f"""
+        SELECT at FROM {table}
+        WHERE provider = :provider AND account = :account AND at > :since AND at < :until
+        ORDER BY at OFFSET :some LIMIT 1""")  # noqa: S608 - our own names
+    for table, _, _ in _TABLES.values()
+}
+_TAKE_STANDING: TextClause = text("""
+    INSERT INTO run_subjects (run_id, object, subject, listed)
+    SELECT DISTINCT :run, object, subject, false FROM mismatches
+    WHERE provider = :provider AND account = :account AND open AND at >= :since AND at < :until
+    ON CONFLICT DO NOTHING""")
+_NEXT_SUBJECTS = text("""
+    SELECT object, subject, listed FROM run_subjects
+    WHERE run_id = :run AND (object, subject) > (:object, :after)
+    ORDER BY object, subject LIMIT :limit""")
+
+_IDS = "unnest(CAST(:ids AS text[])) AS s (id)"
+_OURS = {
+    # What its order asks for matters only to a charge that does not simply pay it.
+    "charge": text(f"""
+        SELECT c.charge_id, c.order_id, c.charge_id, c.provider_order_id, c.state, c.amount, c.currency, c.at,
+               'none', c.surplus, c.returned, coalesce(o.amount, 0), coalesce(o.currency, ''),
+               coalesce(o.closed, false), coalesce(o.paid, true)
+        FROM {_IDS} JOIN charges c ON c.provider = :provider AND c.account = :account AND c.charge_id = s.id
+        LEFT JOIN orders o ON (c.surplus OR c.state <> 'captured') AND o.order_id = c.order_id"""),  # noqa: S608 - our own names
+    "refund": text(f"""
+        SELECT r.subject, r.order_id, r.charge_id, r.provider_order_id, r.state, r.amount, r.currency, r.at
+        FROM {_IDS} JOIN refunds r
+          ON r.provider = :provider AND r.account = :account AND r.subject = s.id"""),  # noqa: S608 - our own names
+    "dispute": text(f"""
+        SELECT d.dispute_id, d.order_id, d.charge_id, d.provider_order_id, d.state, d.amount, d.currency,
+               d.at, d.money
+        FROM {_IDS} JOIN disputes d
+          ON d.provider = :provider AND d.account = :account AND d.dispute_id = s.id"""),  # noqa: S608 - our own names
+}
+_THEIRS = text("""
+    SELECT r.subject, r.charge_id, r.provider_order_id, r.state, r.amount, r.currency, r.at, r.money, r.fee
+    FROM unnest(CAST(:ids AS text[]), CAST(:listed AS boolean[])) AS s (id, listed)
+    JOIN provider_records r ON r.provider = :provider AND r.account = :account
+                           AND r.object = :object AND r.subject = s.id
+    WHERE s.listed OR r.at IS NULL OR r.at < :since OR r.at >= :until""")
+_LINES = text(f"""
+    SELECT l.subject, l.line_id, l.amount, l.fee, l.net, l.currency, l.at, l.charge_id,
+           l.settlement_id, l.rate
+    FROM {_IDS} JOIN settlement_lines l ON l.provider = :provider AND l.account = :account
+                                       AND l.object = :object AND l.subject = s.id""")  # noqa: S608 - our own names
+_ORDERS = text("""
+    SELECT p.provider_order_id AS ref, p.provider_order_id, o.order_id, o.closed, o.paid
+    FROM provider_orders p JOIN orders o USING (order_id)
+    WHERE p.provider = :provider AND p.account = :account
+      AND p.provider_order_id = ANY(CAST(:orders AS text[]))""")
+_ORDERS_OF_CHARGES = text("""
+    SELECT c.charge_id AS ref, c.provider_order_id, o.order_id, o.closed, o.paid
+    FROM charges c JOIN orders o USING (order_id)
+    WHERE c.provider = :provider AND c.account = :account AND c.charge_id = ANY(CAST(:charges AS text[]))""")

@@ -1,0 +1,208 @@
+"""The provider's own records and its settlement lines: kept as they are listed, page by page."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.reconciler.domain.items import Key, Theirs
+from services.reconciler.domain.runs import Window
+from shared.messages.facts import ChargeFact, DisputeFact, RefundFact, SettlementLine
+
+Fact = ChargeFact | RefundFact | DisputeFact
+
+
+def theirs_of(fact: Fact, known: dict[str, str]) -> Theirs:
+    """A fact as a record. `known`: our own refunds that have no id of the provider's yet."""
+    if isinstance(fact, ChargeFact):
+        return Theirs(
+            "charge", fact.charge_id, fact.charge_id, fact.provider_order_id, fact.state, fact.amount,
+            fact.currency, fact.at, fee=fact.fee,
+        )  # fmt: skip
+    if isinstance(fact, RefundFact):
+        id_ = known.get(fact.reference, fact.refund_id)
+        return Theirs("refund", id_, fact.charge_id, "", fact.state, fact.amount, fact.currency, fact.at)
+    return Theirs(
+        "dispute", fact.dispute_id, fact.charge_id, "", fact.state, fact.amount, fact.currency, fact.at,
+        money=fact.money,
+    )  # fmt: skip
+
+
+async def keep_records(connection: AsyncConnection, window: Window, facts: Sequence[Fact]) -> None:
+    """Keeps what the provider listed in this run; repeated, the last word stands."""
+    references = [f.reference for f in facts if isinstance(f, RefundFact) and f.reference]
+    known: dict[str, str] = {}
+    if references:
+        asked = {"provider": window.provider, "account": window.account, "ids": references}
+        known = {r.refund_id: r.subject for r in await connection.execute(_UNNAMED, asked)}
+    records = {(r.object, r.id): r for r in (theirs_of(f, known) for f in facts)}
+    await put(connection, window, [records[key] for key in sorted(records)], listed_by=window.run_id)
+
+
+async def put(
+    connection: AsyncConnection, window: Window, records: Sequence[Theirs], listed_by: str | None = None
+) -> None:
+    """Writes records, each key once. With `listed_by` they are subjects of that run, too."""
+    if not records:
+        return
+    columns: dict[str, object] = {
+        "provider": window.provider,
+        "account": window.account,
+        "objects": [r.object for r in records],
+        "ids": [r.id for r in records],
+        "charges": [r.charge_id for r in records],
+        "orders": [r.provider_order_id for r in records],
+        "states": [r.state for r in records],
+        "moneys": [r.money for r in records],
+        "amounts": [r.amount for r in records],
+        "currencies": [r.currency for r in records],
+        "fees": [r.fee for r in records],
+        "ats": [r.at for r in records],
+    }
+    await connection.execute(_PUT, columns)
+    if listed_by is not None:
+        keys = {name: columns[name] for name in ("objects", "ids")}
+        await connection.execute(_LISTED, keys | {"run": listed_by})
+
+
+async def remove(connection: AsyncConnection, window: Window, keys: Sequence[Key]) -> None:
+    """The provider says that it has no such records."""
+    if keys:
+        await connection.execute(_REMOVE, _pairs(window, keys))
+
+
+async def keep_lines(connection: AsyncConnection, window: Window, lines: Sequence[SettlementLine]) -> None:
+    """Keeps lines of the account; a repetition may name the settlement that paid it out since."""
+    unnamed = [x.charge_id for x in lines if x.kind == "dispute" and not x.dispute_id and x.charge_id]
+    disputes: dict[str, str] = {}
+    if unnamed:
+        asked = {"provider": window.provider, "account": window.account, "ids": unnamed}
+        disputes = {r.charge_id: r.dispute_id for r in await connection.execute(_DISPUTE_OF, asked)}
+    unique = {x.line_id: x for x in lines}
+    if not unique:
+        return
+    rows = [(unique[i], *_about(unique[i], disputes)) for i in sorted(unique)]
+    columns: dict[str, object] = {
+        "provider": window.provider,
+        "account": window.account,
+        "lines": [x.line_id for x, _, _ in rows],
+        "kinds": [x.kind for x, _, _ in rows],
+        "objects": [object_ for _, object_, _ in rows],
+        "ids": [subject for _, _, subject in rows],
+        "charges": [x.charge_id for x, _, _ in rows],
+        "amounts": [x.amount for x, _, _ in rows],
+        "fees": [x.fee for x, _, _ in rows],
+        "nets": [x.net for x, _, _ in rows],
+        "currencies": [x.currency for x, _, _ in rows],
+        "rates": [x.rate for x, _, _ in rows],
+        "settlements": [x.settlement_id for x, _, _ in rows],
+        "ats": [x.at for x, _, _ in rows],
+    }
+    await connection.execute(_PUT_LINES, columns)
+    about = [(o, s) for _, o, s in rows if o is not None]
+    await subjects(connection, window.run_id, about)
+
+
+def _about(line: SettlementLine, disputes: dict[str, str]) -> tuple[str | None, str]:
+    """What the line is about; a charge-back whose dispute nobody has told us of stands for itself."""
+    if line.kind == "payment" and line.charge_id:
+        return "charge", line.charge_id
+    if line.kind == "refund" and line.refund_id:
+        return "refund", line.refund_id
+    if line.kind == "dispute" and (line.dispute_id or line.charge_id):
+        return "dispute", line.dispute_id or disputes.get(line.charge_id, f"of:{line.charge_id}")
+    return None, ""
+
+
+async def subjects(connection: AsyncConnection, run_id: str, keys: Sequence[Key]) -> None:
+    """These are to be compared by the run, too."""
+    if keys:
+        objects, ids = zip(*sorted(set(keys)), strict=True)
+        wanted = {"run": run_id, "objects": list(objects), "ids": list(ids)}
+        await connection.execute(_SUBJECTS, wanted)
+
+
+async def has_read(
+    connection: AsyncConnection, window: Window, leg: str, since: datetime, until: datetime
+) -> None:
+    """So much of a leg is read. What was read before a gap is forgotten; what is older is ignored."""
+    columns = {"provider": window.provider, "account": window.account, "leg": leg}
+    await connection.execute(_HAS_READ, columns | {"since": since, "until": until})
+
+
+async def watermarks(
+    connection: AsyncConnection, provider: str, account: str
+) -> dict[str, tuple[datetime, datetime]]:
+    """From when to when each leg has been read without a gap."""
+    rows = await connection.execute(
+        text("SELECT leg, since, until FROM watermarks WHERE provider = :provider AND account = :account"),
+        {"provider": provider, "account": account},
+    )
+    return {row.leg: (row.since, row.until) for row in rows}
+
+
+def _pairs(window: Window, keys: Sequence[Key]) -> dict[str, object]:
+    return {
+        "provider": window.provider,
+        "account": window.account,
+        "objects": [k[0] for k in keys],
+        "ids": [k[1] for k in keys],
+    }
+
+
+_KEYS = "unnest(CAST(:objects AS text[]), CAST(:ids AS text[]))"
+_UNNAMED: TextClause = text("""
+    SELECT refund_id, subject FROM refunds
+    WHERE provider = :provider AND account = :account AND refund_id = ANY(CAST(:ids AS text[]))
+      AND subject = refund_id""")
+_DISPUTE_OF = text("""
+    SELECT DISTINCT ON (charge_id) charge_id, dispute_id FROM disputes
+    WHERE provider = :provider AND account = :account AND charge_id = ANY(CAST(:ids AS text[]))
+    ORDER BY charge_id, at""")
+_PUT = text("""
+    INSERT INTO provider_records AS r (provider, account, object, subject, charge_id, provider_order_id,
+                                       state, money, amount, currency, fee, at)
+    SELECT :provider, :account, * FROM unnest(
+        CAST(:objects AS text[]), CAST(:ids AS text[]), CAST(:charges AS text[]), CAST(:orders AS text[]),
+        CAST(:states AS text[]), CAST(:moneys AS text[]), CAST(:amounts AS bigint[]),
+        CAST(:currencies AS text[]), CAST(:fees AS bigint[]), CAST(:ats AS timestamptz[]))
+    ON CONFLICT (provider, account, object, subject) DO UPDATE
+    SET charge_id = excluded.charge_id, provider_order_id = excluded.provider_order_id,
+        state = excluded.state, money = excluded.money, amount = excluded.amount,
+        currency = excluded.currency, fee = excluded.fee, at = excluded.at
+    WHERE (r.state, r.money, r.amount, r.currency, r.fee, r.at) IS DISTINCT FROM
+          (excluded.state, excluded.money, excluded.amount, excluded.currency, excluded.fee, excluded.at)""")
+_LISTED = text(f"""
+    INSERT INTO run_subjects AS s (run_id, object, subject, listed)
+    SELECT :run, object, id, true FROM {_KEYS} AS k (object, id)
+    ON CONFLICT (run_id, object, subject) DO UPDATE SET listed = true WHERE NOT s.listed""")  # noqa: S608 - our own names
+_SUBJECTS = text(f"""
+    INSERT INTO run_subjects (run_id, object, subject, listed)
+    SELECT :run, object, id, false FROM {_KEYS} AS k (object, id) ON CONFLICT DO NOTHING""")  # noqa: S608 - our own names
+_REMOVE = text(f"""
+    DELETE FROM provider_records r USING {_KEYS} AS k (object, id)
+    WHERE r.provider = :provider AND r.account = :account AND r.object = k.object AND r.subject = k.id""")  # noqa: S608 - our own names
+_PUT_LINES = text("""
+    INSERT INTO settlement_lines AS l (provider, account, line_id, kind, object, subject, charge_id, amount,
+                                       fee, net, currency, rate, settlement_id, at)
+    SELECT :provider, :account, * FROM unnest(
+        CAST(:lines AS text[]), CAST(:kinds AS text[]), CAST(:objects AS text[]), CAST(:ids AS text[]),
+        CAST(:charges AS text[]), CAST(:amounts AS bigint[]), CAST(:fees AS bigint[]),
+        CAST(:nets AS bigint[]), CAST(:currencies AS text[]), CAST(:rates AS text[]),
+        CAST(:settlements AS text[]), CAST(:ats AS timestamptz[]))
+    ON CONFLICT (provider, account, line_id) DO UPDATE
+    SET object = excluded.object, subject = excluded.subject, amount = excluded.amount, fee = excluded.fee,
+        net = excluded.net, currency = excluded.currency, rate = excluded.rate, at = excluded.at,
+        settlement_id = excluded.settlement_id
+    WHERE (l.object, l.subject, l.amount, l.fee, l.net, l.currency, l.rate, l.settlement_id, l.at)
+          IS DISTINCT FROM (excluded.object, excluded.subject, excluded.amount, excluded.fee, excluded.net,
+                            excluded.currency, excluded.rate, excluded.settlement_id, excluded.at)""")
+_HAS_READ = text("""
+    INSERT INTO watermarks AS w (provider, account, leg, since, until)
+    VALUES (:provider, :account, :leg, :since, :until)
+    ON CONFLICT (provider, account, leg) DO UPDATE
+    SET since = CASE WHEN excluded.since <= w.until THEN least(w.since, excluded.since)
+                     ELSE excluded.since END,
+        until = greatest(w.until, excluded.until)
+    WHERE excluded.until >= w.since""")
