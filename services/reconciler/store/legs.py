@@ -167,6 +167,8 @@ _NEXT_SUBJECTS = text("""
     WHERE run_id = :run AND (object, subject) > (:object, :after)
     ORDER BY object, subject LIMIT :limit""")
 
+# OFFSET 0 keeps each look-up by its key: of a table that has just been filled the planner knows nothing,
+# and would read all of it.
 _IDS = "unnest(CAST(:ids AS text[])) AS s (id)"
 _OURS = {
     # What its order asks for matters only to a charge that does not simply pay it.
@@ -174,29 +176,35 @@ _OURS = {
         SELECT c.charge_id, c.order_id, c.charge_id, c.provider_order_id, c.state, c.amount, c.currency, c.at,
                'none', c.surplus, c.returned, coalesce(o.amount, 0), coalesce(o.currency, ''),
                coalesce(o.closed, false), coalesce(o.paid, true)
-        FROM {_IDS} JOIN charges c ON c.provider = :provider AND c.account = :account AND c.charge_id = s.id
-        LEFT JOIN orders o ON (c.surplus OR c.state <> 'captured') AND o.order_id = c.order_id"""),  # noqa: S608 - our own names
+        FROM {_IDS}
+        CROSS JOIN LATERAL (SELECT * FROM charges WHERE provider = :provider AND account = :account
+                                                    AND charge_id = s.id OFFSET 0) c
+        LEFT JOIN LATERAL (SELECT * FROM orders WHERE order_id = c.order_id
+                             AND (c.surplus OR c.state <> 'captured') OFFSET 0) o ON true"""),  # noqa: S608 - our own names
     "refund": text(f"""
         SELECT r.subject, r.order_id, r.charge_id, r.provider_order_id, r.state, r.amount, r.currency, r.at
-        FROM {_IDS} JOIN refunds r
-          ON r.provider = :provider AND r.account = :account AND r.subject = s.id"""),  # noqa: S608 - our own names
+        FROM {_IDS}
+        CROSS JOIN LATERAL (SELECT * FROM refunds WHERE provider = :provider AND account = :account
+                                                    AND subject = s.id OFFSET 0) r"""),  # noqa: S608 - our own names
     "dispute": text(f"""
         SELECT d.dispute_id, d.order_id, d.charge_id, d.provider_order_id, d.state, d.amount, d.currency,
                d.at, d.money
-        FROM {_IDS} JOIN disputes d
-          ON d.provider = :provider AND d.account = :account AND d.dispute_id = s.id"""),  # noqa: S608 - our own names
+        FROM {_IDS}
+        CROSS JOIN LATERAL (SELECT * FROM disputes WHERE provider = :provider AND account = :account
+                                                     AND dispute_id = s.id OFFSET 0) d"""),  # noqa: S608 - our own names
 }
 _THEIRS = text("""
     SELECT r.subject, r.charge_id, r.provider_order_id, r.state, r.amount, r.currency, r.at, r.money, r.fee
     FROM unnest(CAST(:ids AS text[]), CAST(:listed AS boolean[])) AS s (id, listed)
-    JOIN provider_records r ON r.provider = :provider AND r.account = :account
-                           AND r.object = :object AND r.subject = s.id
+    CROSS JOIN LATERAL (SELECT * FROM provider_records WHERE provider = :provider AND account = :account
+                                                         AND object = :object AND subject = s.id OFFSET 0) r
     WHERE s.listed OR r.at IS NULL OR r.at < :since OR r.at >= :until""")
 _LINES = text(f"""
-    SELECT l.subject, l.line_id, l.amount, l.fee, l.net, l.currency, l.at, l.charge_id,
-           l.settlement_id, l.rate
-    FROM {_IDS} JOIN settlement_lines l ON l.provider = :provider AND l.account = :account
-                                       AND l.object = :object AND l.subject = s.id""")  # noqa: S608 - our own names
+    SELECT l.subject, l.line_id, l.amount, l.fee, l.net, l.currency, l.at, l.charge_id, l.settlement_id,
+           l.rate
+    FROM {_IDS}
+    CROSS JOIN LATERAL (SELECT * FROM settlement_lines WHERE provider = :provider AND account = :account
+                           AND object = :object AND subject = s.id OFFSET 0) l""")  # noqa: S608 - our own names
 _ORDERS = text("""
     SELECT p.provider_order_id AS ref, p.provider_order_id, o.order_id, o.closed, o.paid
     FROM provider_orders p JOIN orders o USING (order_id)

@@ -144,6 +144,6 @@ _NOTES = text("""
 _STANDING = text("""
     SELECT m.mismatch_id, m.object, m.subject
     FROM unnest(CAST(:objects AS text[]), CAST(:subjects AS text[])) AS k (object, subject)
-    JOIN mismatches m ON m.provider = :provider AND m.account = :account
-                     AND m.object = k.object AND m.subject = k.subject
-    WHERE m.open OR m.how = 'accepted'""")
+    CROSS JOIN LATERAL (SELECT * FROM mismatches WHERE provider = :provider AND account = :account
+                           AND object = k.object AND subject = k.subject
+                           AND (open OR how = 'accepted') OFFSET 0) m""")
