@@ -87,7 +87,7 @@ class Windows:
         if provider is None or provider.adapter.account != window.account:
             return Later(self.retry_s, f"{window.provider} is not configured with account {window.account}")
         early_s = (window.until + timedelta(seconds=provider.lag_s) - now_utc()).total_seconds()
-        if early_s > 0:
+        if provider.lag_s and early_s > 0:
             return Later(early_s, "the provider's lists are complete only later")
         run = await self._gather(run, provider, turn_ends)
         run = await self._compare(run, provider, turn_ends)

@@ -167,7 +167,8 @@ def _charge(c: Ours) -> Charge:
 
 def _refund(r: Ours) -> Refund:
     return Refund(
-        NAME, ACCOUNT, f"rf-{r.id}", r.id, r.charge_id, r.provider_order_id, r.state, r.amount, r.currency, r.at
+        NAME, ACCOUNT, f"rf-{r.id}", r.id, r.charge_id, r.provider_order_id, r.state, r.amount, r.currency,
+        r.at,
     )  # fmt: skip
 
 

@@ -50,16 +50,15 @@ async def eventually(check: Callable[[], Awaitable[T]], timeout_s: float = 20.0)
 def charge(
     charge_id: str, provider_order_id: str, state: ChargeState = "captured", amount: int = 50_000, **more: Any
 ) -> ChargeView:
-    """A charge of the simulator's account."""
+    """A charge of the simulator's account, unless `more` says otherwise."""
+    where = {"provider": "razorpay", "account": ACCOUNT_ID} | more
     return ChargeView(
         charge_id=charge_id,
-        provider="razorpay",
-        account=ACCOUNT_ID,
         provider_order_id=provider_order_id,
         state=state,
         amount=amount,
         currency="INR",
-        **more,
+        **where,
     )
 
 
@@ -246,7 +245,7 @@ class System:
         """Each event once: a relay that died may have sent one twice, under the same id."""
         catalogue = Catalogue(MismatchDetected, MismatchResolved, ReconciliationCompleted)
         once = {e.id: e for e in await self.sent("reconciler.events")}
-        return [catalogue.decode(e) for e in once.values()]
+        return [catalogue.decode(e) for e in once.values() if e.type in catalogue]
 
     async def runs_completed(self, day: date, count: int) -> None:
         """So many runs of this day have ended, and every event of theirs is out."""
@@ -262,7 +261,8 @@ class System:
             aiohttp.ClientSession() as http,
             http.request(method, f"http://127.0.0.1:{self.http_port}{path}", headers=headers) as answer,
         ):
-            return answer.status, await answer.json(content_type=None)
+            page = answer.content_type in ("text/html", "text/csv")
+            return answer.status, await (answer.text() if page else answer.json(content_type=None))
 
     async def rows(self, statement: str) -> list[dict[str, Any]]:
         connection = await asyncpg.connect(self.urls.admin.replace("+asyncpg", ""))

@@ -40,8 +40,12 @@ def id_of(kind: str, subject: str) -> str:
     return mismatch_id("razorpay", ACCOUNT_ID, kind, subject)  # type: ignore[arg-type]
 
 
+def asked(day: date) -> tuple[str, ...]:
+    return ("reconcile", "--provider", "razorpay", "--day", day.isoformat(), "--wait", "0")
+
+
 async def run(system: System, day: date, completed: int) -> None:
-    await asyncio.to_thread(system.command, "run", "--provider", "razorpay", "--day", day.isoformat())
+    await asyncio.to_thread(system.command, *asked(day))
     await system.runs_completed(day, completed)
 
 
@@ -112,8 +116,7 @@ async def test_requests_at_once_are_one_run_and_wait_for_the_checkpoint(
 ) -> None:
     bought = buy(simulator)
     await system.start()
-    ask = ("run", "--provider", "razorpay", "--day", bought.day.isoformat())
-    await asyncio.gather(*(asyncio.to_thread(system.command, *ask) for _ in range(3)))
+    await asyncio.gather(*(asyncio.to_thread(system.command, *asked(bought.day)) for _ in range(3)))
 
     async def all_claimed() -> bool:
         found = await system.rows("SELECT 1 FROM inbox WHERE consumer = 'reconciler.reconciler.commands'")
@@ -137,7 +140,9 @@ async def test_requests_at_once_are_one_run_and_wait_for_the_checkpoint(
 
 FAILPOINTS = (
     "tasks.claimed:exit@1",
+    "reconciler.page_kept:exit@1",
     "reconciler.part_listed:exit@1",
+    "reconciler.part_listed:exit@5",
     "reconciler.part_compared:exit@1",
     "tasks.performed:exit@1",
     "relay.after_publish:exit@1",
@@ -158,7 +163,7 @@ async def test_a_run_killed_in_the_middle_ends_with_the_same_mismatches(
     )
     await system.complete_until(after(day))
     await system.start(failpoint)
-    await asyncio.to_thread(system.command, "run", "--provider", "razorpay", "--day", day.isoformat())
+    await asyncio.to_thread(system.command, *asked(day))
     await system.died()
 
     await system.start()
@@ -205,6 +210,7 @@ async def test_only_a_key_with_the_scope_reads_a_day(system: System) -> None:
     assert (await system.get(path, f"{API_KEY} 2"))[0] == 403
     for bad in ("2026-13-01", "yesterday", "", "2026-01-31/x", "%00", "९९९९-01-01", "99999-01-01"):
         assert (await system.get(f"/api/reconciliation/{bad}", API_KEY))[0] in (400, 404), bad
-    assert (await system.get("/api/reconciliation/9999-12-31", API_KEY))[0] == 200
+    assert (await system.get("/api/reconciliation/9999-12-30", API_KEY))[0] == 200
+    assert (await system.get("/api/reconciliation/2026-01-31.pdf", API_KEY))[0] == 404
     assert (await system.get("/api/other", API_KEY))[0] == 404
     assert (await system.get(path, API_KEY, "POST"))[0] == 405

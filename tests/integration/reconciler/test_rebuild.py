@@ -71,6 +71,8 @@ async def _book(system: System) -> list[dict[str, object]]:
     return [
         *await system.rows("SELECT * FROM orders ORDER BY order_id"),
         *await system.rows("SELECT * FROM charges ORDER BY charge_id"),
+        *await system.rows("SELECT * FROM refunds ORDER BY refund_id"),
+        *await system.rows("SELECT * FROM disputes ORDER BY dispute_id"),
         *await system.rows("SELECT * FROM provider_orders ORDER BY provider_order_id"),
         *await system.rows("SELECT * FROM checkpoints ORDER BY partition"),
     ]
