@@ -46,6 +46,7 @@ lock: ## resolve pyproject.toml anew (for whoever changes a dependency; needs uv
 
 bench: setup ## what it does per second, beside a plain peer
 	@$(PY) -m bench
+	@$(PY) -m bench.reconcile
 
 soak: setup ## the same tests with larger counts
 	@SOAK=1 PAYSTREAM_SEQUENCES=50000 $(PY) -m pytest --timeout 7200 $(PYTEST)

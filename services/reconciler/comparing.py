@@ -62,11 +62,11 @@ class Comparer:
         async with self.engine.connect() as connection:
             read = await records.watermarks(connection, window.provider, window.account)
             terms = provider.terms(read.get("lines"))
-            items = _part(await legs.items(connection, window, subjects, since), terms)
+            all_items = await legs.items(connection, window, subjects, since)
+            items, suspects = _part(all_items, terms)
             standing = await mismatches.standing(
                 connection, window.provider, window.account, [i.key for i in items]
             )
-        suspects = [i for i in items if suspect(i, terms)]
         answers = await self.asked(provider, suspects)
         if answers:
             async with self.engine.begin() as connection:
@@ -74,12 +74,17 @@ class Comparer:
             items = [fresh.get(i.key, i) for i in items]
         tally, differences = match(items, terms)
         found = {id_of(window, d) for d in differences}
+        unjudged = {i.key for i in items if standing and _may_be_late(i, terms)}
         return Compared(
             last=items[-1].key,
             count=len(items),
             tally=tally,
             differences=differences,
-            gone=[id_ for id_ in standing if id_ not in found],
+            gone=[
+                s.mismatch_id
+                for s in standing
+                if s.mismatch_id not in found and (s.kind != "unsettled" or s.key not in unjudged)
+            ],
         )
 
     async def asked(self, provider: Provider, suspects: Sequence[Item]) -> list[tuple[Item, Theirs | None]]:
@@ -107,14 +112,23 @@ def suspect(item: Item, terms: Terms) -> bool:
     return any(d.kind not in OWN_WORD for d in compare(item, terms))
 
 
-def _part(items: Sequence[Item], terms: Terms) -> Sequence[Item]:
-    """As many items, from the front, as hold no more suspects than are asked for at once."""
-    seen = 0
+def _may_be_late(item: Item, terms: Terms) -> bool:
+    """Whether no settlement paid it out and, with a gap in what was read, nobody can say if that is late."""
+    known = item.ours or item.theirs
+    if known is None or known.at is None or (item.settled is not None and item.settled.paid_out):
+        return False
+    return terms.settles and not terms.overdue(known.at)
+
+
+def _part(items: Sequence[Item], terms: Terms) -> tuple[Sequence[Item], list[Item]]:
+    """As many items, from the front, as hold no more suspects than are asked for at once; and those."""
+    suspects: list[Item] = []
     for n, item in enumerate(items):
-        seen += suspect(item, terms)
-        if seen > ASKED_MAX:
-            return items[:n]
-    return items
+        if suspect(item, terms):
+            if len(suspects) == ASKED_MAX:
+                return items[:n], suspects
+            suspects.append(item)
+    return items, suspects
 
 
 def id_of(window: Window, difference: Difference) -> str:

@@ -12,7 +12,6 @@ UNEXPLAINED = Gauge(
 )
 OLDEST = Gauge("paystream_unexplained_oldest_seconds", "Age of the oldest open mismatch", ["provider"])
 READ = Gauge("paystream_reconciled_lag_seconds", "How long ago a leg's records end", ["provider", "leg"])
-SHARE = Gauge("paystream_money_explained_ratio", "Share explained in the last run", ["provider", "currency"])
 RUNNING = Gauge("paystream_runs_open", "Reconciliations under way", ["provider"])
 
 

@@ -57,6 +57,7 @@ async def take_standing(connection: AsyncConnection, run: Progress, since: datet
 
 async def next_subjects(connection: AsyncConnection, run: Progress, limit: int) -> list[Subject]:
     """The next ones to compare, in order."""
+    await connection.execute(_BY_INDEX)
     wanted = {"run": run.window.run_id, "object": run.after[0], "after": run.after[1], "limit": limit}
     return [(r[0], r[1], r[2]) for r in await connection.execute(_NEXT_SUBJECTS, wanted)]
 
@@ -162,6 +163,10 @@ _TAKE_STANDING: TextClause = text("""
     SELECT DISTINCT :run, object, subject, false FROM mismatches
     WHERE provider = :provider AND account = :account AND open AND at >= :since AND at < :until
     ON CONFLICT DO NOTHING""")
+# Sorting all that is left for each part would cost more with every record that a run has.
+_BY_INDEX = text(
+    "SELECT set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)"
+)
 _NEXT_SUBJECTS = text("""
     SELECT object, subject, listed FROM run_subjects
     WHERE run_id = :run AND (object, subject) > (:object, :after)

@@ -1,6 +1,7 @@
 """Mismatches in the database, and their audit trail."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -61,10 +62,19 @@ async def _note(connection: AsyncConnection, notes: Sequence[tuple[str, Note]]) 
         await connection.execute(_NOTE, columns)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A mismatch that is open, or accepted as it is."""
+
+    mismatch_id: str
+    kind: str
+    key: Key
+
+
 async def standing(
     connection: AsyncConnection, provider: str, account: str, keys: Sequence[Key]
-) -> dict[str, Key]:
-    """The mismatches of these things that are open, or accepted as they are: id → what it is about."""
+) -> list[Standing]:
+    """Those that are about these things."""
     rows = await connection.execute(
         _STANDING,
         {
@@ -74,7 +84,7 @@ async def standing(
             "subjects": [k[1] for k in keys],
         },
     )
-    return {row.mismatch_id: (row.object, row.subject) for row in rows}
+    return [Standing(row.mismatch_id, row.kind, (row.object, row.subject)) for row in rows]
 
 
 async def one(connection: AsyncConnection, mismatch_id: str) -> Mismatch | None:
@@ -142,7 +152,7 @@ _NOTE = text("""
 _NOTES = text("""
     SELECT occurrence, what, at, person, text FROM mismatch_audit WHERE mismatch_id = :id ORDER BY id""")
 _STANDING = text("""
-    SELECT m.mismatch_id, m.object, m.subject
+    SELECT m.mismatch_id, m.kind, m.object, m.subject
     FROM unnest(CAST(:objects AS text[]), CAST(:subjects AS text[])) AS k (object, subject)
     CROSS JOIN LATERAL (SELECT * FROM mismatches WHERE provider = :provider AND account = :account
                            AND object = k.object AND subject = k.subject
