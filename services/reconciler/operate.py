@@ -153,10 +153,8 @@ def show(mismatch_id: Id) -> None:
             typer.echo(f"  {leg.side:<10} {leg.state:<12} {amount}")
         typer.echo(f"mended by: {one.repair}{' (waits for approval)' * one.needs_approval}")
         for note in notes:
-            who = f" {note.person}" if note.person else ""
-            typer.echo(
-                f"  {note.at:%Y-%m-%d %H:%M:%S} #{note.occurrence} {note.what}{printable(who)} {printable(note.text)}"
-            )
+            words = printable(f"{note.what} {note.person} {note.text}".replace("  ", " "))
+            typer.echo(f"  {note.at:%Y-%m-%d %H:%M:%S} #{note.occurrence} {words}")
         return 0
 
     raise typer.Exit(_with_kit(read))
