@@ -15,6 +15,12 @@ OWNERS = {
     ),
     "webhook": ("services.payments.operate", "what providers sent: list, show, replay"),
     "notifier": ("services.notifier.operate", "documents and mails of an order: show, resend, preview"),
+    "reconcile": ("services.reconciler.operate", "compare a provider's day or window with ours, now"),
+    "report": (
+        "services.reconciler.operate",
+        "a day's money as a page or a table: explained, open, accepted",
+    ),
+    "mismatch": ("services.reconciler.operate", "what differs: list, show, accept, approve"),
     "risk": ("services.payments.operate", "money whose fate is not known, by age"),
     "reconcile": ("services.reconciler.operate", "compare our books with a provider's, for any days"),
     "report": ("services.reconciler.operate", "what a day's comparison found, as a page or a table"),

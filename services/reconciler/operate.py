@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import typer
-from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -25,6 +24,7 @@ from services.reconciler.settings import ReconcilerSettings
 from services.reconciler.store import mismatches
 from shared import service
 from shared.decision import Answer
+from shared.desk import AWAY_CODE, REFUSED, at_desk, printable, terminal
 from shared.envelope import now_utc
 from shared.health import Health
 from shared.messages.base import Message
@@ -37,22 +37,20 @@ T = TypeVar("T")
 tool = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 mismatch = typer.Typer(no_args_is_help=True, help="what differs, and what is done about it")
 tool.add_typer(mismatch, name="mismatch")
-console = Console()
+console = terminal()
 
 Provider = Annotated[str, typer.Option(help="as configured: razorpay, stripe, paypal")]
 Id = Annotated[str, typer.Argument(help="the mismatch's id, as lists and reports show it")]
 Person = Annotated[str, typer.Option(help="who says so; your log-in name unless given")]
-_INSTANTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
-From = Annotated[datetime | None, typer.Option("--from", formats=_INSTANTS, help="UTC")]
-To = Annotated[datetime | None, typer.Option("--to", formats=_INSTANTS, help="UTC")]
+Instant = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="UTC")]
 Date = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="a UTC day")]
 
 
 @tool.command()
 def reconcile(
     provider: Provider,
-    since: From = None,
-    until: To = None,
+    since: Annotated[Instant, typer.Option("--from")] = None,
+    until: Annotated[Instant, typer.Option("--to")] = None,
     day: Date = None,
     wait_s: Annotated[float, typer.Option("--wait", help="seconds to watch it; 0 only asks")] = 600.0,
 ) -> None:
@@ -145,18 +143,18 @@ def show(mismatch_id: Id) -> None:
             known = await mismatches.one(connection, mismatch_id)
             notes = await mismatches.notes(connection, mismatch_id)
         if known is None:
-            typer.echo(f"there is no mismatch {mismatch_id}", err=True)
-            return 1
+            typer.echo(f"there is no mismatch {printable(mismatch_id)}", err=True)
+            return REFUSED
         one = shown(known, now_utc())
-        typer.echo(f"{one.kind} of {one.provider} {one.subject}, order {one.order_id or 'none'}")
+        typer.echo(f"{one.kind} of {one.provider} {printable(one.subject)}, order {one.order_id or 'none'}")
         typer.echo(f"{plain(one.amount, one.currency)} {one.currency}, {one.status}, {one.severity}")
         for leg in one.legs:
             amount = "" if leg.amount is None else f"{plain(leg.amount, leg.currency)} {leg.currency}"
             typer.echo(f"  {leg.side:<10} {leg.state:<12} {amount}")
         typer.echo(f"mended by: {one.repair}{' (waits for approval)' * one.needs_approval}")
         for note in notes:
-            who = f" {note.person}" if note.person else ""
-            typer.echo(f"  {note.at:%Y-%m-%d %H:%M:%S} #{note.occurrence} {note.what}{who} {note.text}")
+            words = printable(f"{note.what} {note.person} {note.text}".replace("  ", " "))
+            typer.echo(f"  {note.at:%Y-%m-%d %H:%M:%S} #{note.occurrence} {words}")
         return 0
 
     raise typer.Exit(_with_kit(read))
@@ -235,8 +233,8 @@ async def _run_row(kit: Kit, window: Window) -> int:
 
 
 async def _watch(kit: Kit, window: Window, before: int, wait_s: float) -> int:
-    """Shows how far the run is until it is through; exit code 1 when it finds open mismatches, 2 when the
-    time is over first.
+    """Shows how far the run is until it is through; exit code 1 when something differs, 3 when the time is
+    over first.
     """
     asked = {name: getattr(window, name) for name in ("provider", "account", "since", "until")}
     deadline = now_utc() + timedelta(seconds=wait_s)
@@ -257,13 +255,13 @@ async def _watch(kit: Kit, window: Window, before: int, wait_s: float) -> int:
                     f"{row.ours} of ours, {row.theirs} of theirs, {row.settled} in settlements: "
                     f"{row.agreed} agree, {row.mismatches} differ"
                 )
-                return 1 if row.mismatches else 0
+                return REFUSED if row.mismatches else 0
             if row is not None and row.open:
                 before = min(before, row.number - 1)
                 bar.update(line, description=f"{row.listed} read, {row.compared} compared")
             await asyncio.sleep(0.2)
     typer.echo("not through yet; it goes on without you", err=True)
-    return 2
+    return AWAY_CODE
 
 
 async def _whole_day(kit: Kit, settings: ReconcilerSettings, day: datetime) -> Day:
@@ -295,22 +293,12 @@ def _decide(mismatch_id: str, command: Callable[[int], Message]) -> int:
         typer.echo("done")
         return 0
     typer.echo(f"{answer.code}: {answer.detail}", err=True)
-    return 1
+    return REFUSED
 
 
 def _with_kit(work: Callable[[Kit, ReconcilerSettings], Awaitable[T]]) -> T:
     settings = service.read_settings(NAME, ReconcilerSettings)
-
-    async def life() -> T:
-        kit = build(settings)
-        try:
-            return await work(kit, settings)
-        finally:
-            for step in kit.stopping:
-                await step()
-            await kit.engine.dispose()
-
-    return asyncio.run(life())
+    return at_desk(lambda: build(settings), lambda parts: work(parts, settings))
 
 
 _NUMBER = text("""

@@ -1,8 +1,8 @@
 """Adds up explained money from our records, their settlement lines and the mismatches, as they are now."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,8 +15,7 @@ SLICE = timedelta(hours=1)  # of a window at a time: a statement of a million re
 SLICES_MAX = 24 * 3
 
 
-@dataclass(frozen=True, slots=True)
-class ByHand:
+class ByHand(msgspec.Struct, frozen=True, rename="camel"):
     """A payment that a person marked: its own line, with no provider beside it."""
 
     order_id: str
@@ -27,8 +26,7 @@ class ByHand:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Payout:
+class Payout(msgspec.Struct, frozen=True, rename="camel"):
     """What left for the bank, as the provider's account says."""
 
     provider: str

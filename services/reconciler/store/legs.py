@@ -43,7 +43,10 @@ async def take_ours(connection: AsyncConnection, run: Progress, step: Step, sinc
 
 
 async def take_standing(connection: AsyncConnection, run: Progress, since: datetime) -> None:
-    """Makes subjects of everything in the run's time that a mismatch stands about."""
+    """Makes subjects of everything in the run's time that a mismatch stands about.
+
+    Before, lines of disputes that nobody had told us of find those that are known by now.
+    """
     window = run.window
     wanted = {
         "run": window.run_id,
@@ -52,6 +55,7 @@ async def take_standing(connection: AsyncConnection, run: Progress, since: datet
         "since": since,
         "until": window.until,
     }
+    await connection.execute(_NAME_DISPUTES, {n: wanted[n] for n in ("provider", "account")})
     await connection.execute(_TAKE_STANDING, wanted)
 
 
@@ -158,6 +162,11 @@ _NEXT = {
         ORDER BY at OFFSET :some LIMIT 1""")  # noqa: S608 - our own names
     for table, _, _ in _TABLES.values()
 }
+_NAME_DISPUTES = text("""
+    UPDATE settlement_lines l SET subject = d.dispute_id FROM disputes d
+    WHERE l.subject >= 'of:' AND l.subject < 'of;' AND l.object = 'dispute'
+      AND l.provider = :provider AND l.account = :account
+      AND d.provider = :provider AND d.account = :account AND d.charge_id = l.charge_id""")
 _TAKE_STANDING: TextClause = text("""
     INSERT INTO run_subjects (run_id, object, subject, listed)
     SELECT DISTINCT :run, object, subject, false FROM mismatches

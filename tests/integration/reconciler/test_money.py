@@ -134,4 +134,4 @@ async def test_a_payment_marked_by_hand_has_its_own_line_and_no_provider(system:
     assert "hand-1" not in {d.subject for d in await system.detected()}
     _, answer = await system.get(f"/api/reconciliation/{now.date()}")
     (line,) = answer["byHand"]
-    assert (line["source"], line["marked_by"], line["amount"]) == ("City Bank", "asha: paid in cash", 50_000)
+    assert (line["source"], line["markedBy"], line["amount"]) == ("City Bank", "asha: paid in cash", 50_000)

@@ -158,3 +158,9 @@ def test_a_settlement_may_differ_by_its_rounding_alone(
 def test_a_rate_that_is_no_number_is_no_rate(rate: str) -> None:
     found = expected(100, "USD", settled(100, "INR", rate))
     assert found is None or found.tolerance >= 1
+
+
+def test_what_lies_before_the_lines_that_are_read_is_not_late() -> None:
+    terms = Terms(settled_since=DAY + timedelta(days=1), settled_until=DAY + timedelta(days=30))
+    assert not terms.overdue(DAY)
+    assert terms.overdue(DAY + timedelta(days=1))
