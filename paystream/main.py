@@ -22,9 +22,6 @@ OWNERS = {
     ),
     "mismatch": ("services.reconciler.operate", "what differs: list, show, accept, approve"),
     "risk": ("services.payments.operate", "money whose fate is not known, by age"),
-    "reconcile": ("services.reconciler.operate", "compare our books with a provider's, for any days"),
-    "report": ("services.reconciler.operate", "what a day's comparison found, as a page or a table"),
-    "mismatch": ("services.reconciler.operate", "what differs: list, show, accept, approve its repair"),
 }
 OWN = {
     "parked": (parked.commands, "messages that could not be processed, of every service: list, show, replay"),

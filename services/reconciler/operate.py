@@ -42,15 +42,17 @@ console = terminal()
 Provider = Annotated[str, typer.Option(help="as configured: razorpay, stripe, paypal")]
 Id = Annotated[str, typer.Argument(help="the mismatch's id, as lists and reports show it")]
 Person = Annotated[str, typer.Option(help="who says so; your log-in name unless given")]
-Instant = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="UTC")]
+_INSTANTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+From = Annotated[datetime | None, typer.Option("--from", formats=_INSTANTS, help="UTC")]
+To = Annotated[datetime | None, typer.Option("--to", formats=_INSTANTS, help="UTC")]
 Date = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="a UTC day")]
 
 
 @tool.command()
 def reconcile(
     provider: Provider,
-    since: Annotated[Instant, typer.Option("--from")] = None,
-    until: Annotated[Instant, typer.Option("--to")] = None,
+    since: From = None,
+    until: To = None,
     day: Date = None,
     wait_s: Annotated[float, typer.Option("--wait", help="seconds to watch it; 0 only asks")] = 600.0,
 ) -> None:

@@ -168,7 +168,7 @@ async def test_a_forbidden_charge_cannot_be_written(payments: Payments, changes:
         "UPDATE payment_attempts SET captures_declined = captures_asked + 1 WHERE order_id = $1",
         "UPDATE payment_attempts SET status = 'paid' WHERE order_id = $1",
         "UPDATE payments SET previous_status = 'refunded', status = 'failed' WHERE order_id = $1",
-        "UPDATE payments SET previous_status = 'partially_refunded', status = 'processing' WHERE order_id = $1",
+        "UPDATE payments SET previous_status = 'partially_refunded', status = 'failed' WHERE order_id = $1",
     ],
 )
 async def test_a_forbidden_step_of_money_cannot_be_written(payments: Payments, forbidden: str) -> None:
