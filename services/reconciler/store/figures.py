@@ -82,12 +82,14 @@ _SETTLED = """
            bool_and(NOT :settles OR l.settlement_id <> '') AS paid_out
     FROM settlement_lines l WHERE l.provider = :provider AND l.account = :account
      AND l.object = r.object AND l.subject = r.subject"""
+# Few things differ: looked up once as a whole, not for each record.
 _WHY = """
-    SELECT CASE WHEN m.open THEN m.kind ELSE 'accepted' END AS kind FROM mismatches m
-    WHERE m.provider = :provider AND m.account = :account AND m.object = r.object AND m.subject = r.subject
-      AND (m.open OR m.how = 'accepted')
-    ORDER BY m.open DESC, m.amount DESC LIMIT 1"""
+    SELECT DISTINCT ON (object, subject) object, subject,
+           CASE WHEN open THEN kind ELSE 'accepted' END AS kind
+    FROM mismatches WHERE provider = :provider AND account = :account AND (open OR how = 'accepted')
+    ORDER BY object, subject, open DESC, amount DESC"""
 _PARTS = text(f"""
+    WITH standing AS MATERIALIZED ({_WHY})
     SELECT day, currency, object, reason, CAST(sum(signed) AS bigint), CAST(sum(fees) AS bigint),
            CAST(sum(net) AS bigint)
     FROM (SELECT day, currency, object, signed, fees, net,
@@ -103,7 +105,7 @@ _PARTS = text(f"""
                            AS net
                 FROM ({_RECORDS}) r
                 CROSS JOIN LATERAL ({_SETTLED}) s
-                LEFT JOIN LATERAL ({_WHY}) w ON true) one) whole
+                LEFT JOIN standing w ON w.object = r.object AND w.subject = r.subject) one) whole
     GROUP BY day, currency, object, reason""")  # noqa: S608 - our own names
 _STAKES = text("""
     SELECT day, currency, kind, CAST(sum(amount) AS bigint), min(at), kind <> 'missing_local'
