@@ -88,10 +88,10 @@ async def comes_to_rest(system: System, what: str, orders: list[Ready]) -> None:
         assert (captures[order_id], refunds[order_id]) == wanted.get(order.deed, (0, 0)), order_id
 
 
-async def dies(system: System, place: str) -> None:
-    """A payments service that dies at this place, as soon as it comes there; perhaps before it is ready."""
+async def starts_to_die(system: System, place: str, nth: int) -> None:
+    """A payments service that dies at its nth pass of this place; perhaps before it is ready."""
     with suppress(StackError):
-        await system.start("payments", FAILPOINT=f"{place}:exit@1")
+        await system.start("payments", FAILPOINT=f"{place}:exit@{nth}")
 
 
 async def test_payments_dies_around_every_call_that_moves_money(system: System, till: Till) -> None:
@@ -101,8 +101,8 @@ async def test_payments_dies_around_every_call_that_moves_money(system: System, 
         *(round_of(till, name(f"k{n}"), deeds) for n, (_, deeds) in enumerate(places))
     )
     acting: list[asyncio.Task[None]] = []
-    for (place, _), orders in zip(places, prepared, strict=True):
-        await dies(system, place)
+    for n, ((place, _), orders) in enumerate(zip(places, prepared, strict=True)):
+        await starts_to_die(system, place, 1 + n // len(PLACES) % 2)
         acting += [asyncio.create_task(order.act()) for order in orders]
         await system.dies_at("payments", place)
     await system.start("payments")
