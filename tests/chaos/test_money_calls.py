@@ -4,7 +4,7 @@ import asyncio
 import os
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import suppress
 
 import pytest
@@ -12,22 +12,26 @@ import pytest
 from devstack.process import StackError
 from tests.chaos.calls import Calls, new_session
 from tests.chaos.system import System, running
-from tests.chaos.till import PRICE, Ready, Till, rounds
+from tests.chaos.till import ALL, PRICE, Deed, Ready, Till, round_of
 from tests.chaos.wish import PROVIDERS, Wish
 
 TIME_SCALE = 5  # an attempt lives 6 minutes: none expires before its turn to be paid or cancelled
 REPEATS = 10 if os.environ.get("SOAK") else 1
-ENDS = {"refund": "RefundEnded", "capture": "CaptureEnded", "cancel": "CancelEnded"}
 AT_ONCE = 30
-
+# Kind of task → (the message of its result, what makes such tasks).
+KINDS: dict[str, tuple[str, tuple[Deed, ...]]] = {
+    "refund": ("RefundEnded", ("refund", "surplus")),
+    "capture": ("CaptureEnded", ("capture", "approval")),
+    "cancel": ("CancelEnded", ("void", "cancel")),
+}
 # Before the call, after the provider acted, with the answer on its way into the books, and behind that.
-PLACES = (
-    *(f"tasks.claimed/{kind}" for kind in ENDS),
-    *(f"tasks.performed/{kind}" for kind in ENDS),
-    *(f"payments.before_result_commit/{end}" for end in ENDS.values()),
-    *(f"payments.after_result_commit/{end}" for end in ENDS.values()),
-    "payments.before_db_commit",
-    "payments.after_db_commit",
+PLACES: tuple[tuple[str, Collection[Deed]], ...] = (
+    *((f"tasks.claimed/{kind}", deeds) for kind, (_, deeds) in KINDS.items()),
+    *((f"tasks.performed/{kind}", deeds) for kind, (_, deeds) in KINDS.items()),
+    *((f"payments.before_result_commit/{end}", deeds) for end, deeds in KINDS.values()),
+    *((f"payments.after_result_commit/{end}", deeds) for end, deeds in KINDS.values()),
+    ("payments.before_db_commit", ALL),
+    ("payments.after_db_commit", ALL),
 )
 # Every write that moves or releases money, as faults name it.
 WRITES = (
@@ -84,19 +88,21 @@ async def comes_to_rest(system: System, what: str, orders: list[Ready]) -> None:
         assert (captures[order_id], refunds[order_id]) == wanted.get(order.deed, (0, 0)), order_id
 
 
-async def dies(system: System, place: str) -> None:
-    """A payments service that dies at this place, as soon as it comes there; perhaps before it is ready."""
+async def starts_to_die(system: System, place: str, nth: int) -> None:
+    """A payments service that dies at its nth pass of this place; perhaps before it is ready."""
     with suppress(StackError):
-        await system.start("payments", FAILPOINT=f"{place}:exit@1")
+        await system.start("payments", FAILPOINT=f"{place}:exit@{nth}")
 
 
 async def test_payments_dies_around_every_call_that_moves_money(system: System, till: Till) -> None:
-    """Each deed is under way at every provider that has it whenever the process dies."""
+    """Such calls are under way at every provider that has them whenever the process dies."""
     places = PLACES * REPEATS
-    prepared = await rounds(till, [name(f"k{n}") for n in range(len(places))])
+    prepared = await asyncio.gather(
+        *(round_of(till, name(f"k{n}"), deeds) for n, (_, deeds) in enumerate(places))
+    )
     acting: list[asyncio.Task[None]] = []
-    for place, orders in zip(places, prepared, strict=True):
-        await dies(system, place)
+    for n, ((place, _), orders) in enumerate(zip(places, prepared, strict=True)):
+        await starts_to_die(system, place, 1 + n // len(PLACES) % 2)
         acting += [asyncio.create_task(order.act()) for order in orders]
         await system.dies_at("payments", place)
     await system.start("payments")
@@ -107,7 +113,7 @@ async def test_payments_dies_around_every_call_that_moves_money(system: System, 
 async def test_answers_to_every_call_that_moves_money_get_lost(system: System, till: Till) -> None:
     """The provider acts, and nobody hears of it but by asking."""
     await system.start("payments")
-    (orders,) = await rounds(till, [name("lost")])
+    orders = await round_of(till, name("lost"))
     struck = len((await system.simulator("GET", "/_sim/faults/log"))["faults"])
     lose = [{"path": path, "next": [{"do": "act_then_drop", "times": REPEATS}]} for path in WRITES]
     await system.simulator("PUT", "/_sim/faults", {"seed": 1, "api": lose})
@@ -120,7 +126,7 @@ async def test_answers_to_every_call_that_moves_money_get_lost(system: System, t
 
 async def test_a_frozen_worker_wakes_up_after_another_did_its_task(system: System, till: Till) -> None:
     """One stops before its call, one after it; both come back when a third has long done the work."""
-    (orders,) = await rounds(till, [name("frozen")])
+    orders = await round_of(till, name("frozen"))
     await system.start("payments", FAILPOINT="tasks.claimed/refund:freeze@1")
     await system.start("payments", 2, FAILPOINT="tasks.performed/refund:freeze@1")
     acting = [asyncio.create_task(order.act()) for order in orders]

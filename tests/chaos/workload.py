@@ -164,7 +164,10 @@ class Workload:
         proof = await self._calls.pay(wish, provider, reference, **how)
         if wish.pays_twice:
             await self._calls.pay(wish, provider, reference, method="card", force=True)
-        if wish.verifies and (provider != "razorpay" or "razorpay_signature" in proof):
+        # Once declined at PayPal, only a buyer who comes back is captured again: an approval that is seen may
+        # still be the one that was declined.
+        comes_back = wish.verifies or (provider == "paypal" and wish.is_declined_first)
+        if comes_back and (provider != "razorpay" or "razorpay_signature" in proof):
             await self._insist(lambda w: self._calls.verify(w, token, provider, proof), wish)
 
     async def _insist(self, ask: Callable[[Wish], Any], wish: Wish) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant
 
 PROCESSES = "tests/chaos/test_processes.py"
 SURROUNDINGS = "tests/chaos/test_surroundings.py"
+MONEY = "tests/chaos/test_money_calls.py"
 
 MUTANTS = (
     Mutant(
@@ -79,5 +80,65 @@ MUTANTS = (
         '"lookup_first": tries > 0,',
         '"lookup_first": False,',
         (f"{SURROUNDINGS}::test_hostile_provider",),
+    ),
+    Mutant(
+        "system: a refund is done again without a look when another worker may have done it",
+        "services/payments/money_tasks.py",
+        "if request.tries or not task.first:",
+        "if request.tries:",
+        (f"{MONEY}::test_a_frozen_worker_wakes_up_after_another_did_its_task",),
+    ),
+    Mutant(
+        "system: two workers do one task",
+        "shared/tasks.py",
+        "AND (lease_until IS NULL OR lease_until +",
+        "AND (true OR lease_until +",
+        (f"{MONEY}::test_a_frozen_worker_wakes_up_after_another_did_its_task",),
+    ),
+    Mutant(
+        "system: each try of a refund has a key of its own",
+        "services/payments/money_tasks.py",
+        "key=request.refund_id,",
+        'key=f"{request.refund_id}-{request.tries}",',
+        (f"{MONEY}::test_answers_to_every_call_that_moves_money_get_lost",),
+    ),
+    Mutant(
+        "system: the result of a refund, heard twice, is two refunds",
+        "services/payments/domain/refunds.py",
+        """        if refund.provider == provider and fact.refund_id == refund.provider_refund_id:
+            return refund
+        if fact.reference == refund.id:
+""",
+        """        if fact.reference == refund.id and not refund.succeeded:
+""",
+        (f"{MONEY}::test_answers_to_every_call_that_moves_money_get_lost",),
+    ),
+    Mutant(
+        "system: a capture without an answer failed",
+        "services/payments/money_tasks.py",
+        "            return self._capture_unanswered(request, unknown)\n",
+        "            return Answered(_ended(request, None, unknown.detail))\n",
+        (f"{MONEY}::test_answers_to_every_call_that_moves_money_get_lost",),
+    ),
+    Mutant(
+        "system: a result is applied and its task stays open",
+        "shared/apply.py",
+        "[i.task_id for i in fresh if i.task_id is not None])",
+        "[i.task_id for i in fresh if i.task_id is not None and i.tries])",
+        (f"{MONEY}::test_thirty_askers_with_one_key_get_one_answer",),
+    ),
+    Mutant(
+        "system: what is reserved for a refund can be refunded again",
+        "services/payments/domain/amounts.py",
+        'r.state != "failed"',
+        'r.state == "succeeded"',
+        (f"{MONEY}::test_thirty_refunds_at_once_give_back_what_fits",),
+    ),
+    Mutant(
+        "system: the lock of an order is taken by nobody",
+        "services/payments/store.py",
+        "{_READ} FOR NO KEY UPDATE",
+        "{_READ}",
+        (f"{MONEY}::test_payments_dies_around_every_call_that_moves_money",),
     ),
 )
