@@ -115,6 +115,7 @@ class System:
             "RECONCILER_HTTP__PORT": str(self.http_port),
             "RECONCILER_OPS__PORT": str(self.ops_port),
             "RECONCILER_TIME_SCALE": "100",  # a provider that did not answer is asked again after 0.1 s
+            "RECONCILER_SETTLEMENT_DUE_S": str(100 * 7 * 86_400),  # a week, whatever the scale
             "RECONCILER_DAILY_TICK_S": "1000000",
             "RECONCILER_LEASE_S": "8",  # a killed run stays with the dead for so long
             "RECONCILER_LOG__FORMAT": "console",

@@ -49,7 +49,6 @@ async def test_settled_money_is_explained_and_a_refund_at_the_dashboard_is_found
     client = simulator.client()
     refund = client.payment.refund(refunded.charge_id, {"amount": 12_000, "speed": "normal"}, timeout=5)
     client.session.close()
-    simulator.control("POST", f"/razorpay/refunds/{refund['id']}/process")
     simulator.control("POST", "/razorpay/settle")
     known = (plain, refunded)
     await system.publish(
