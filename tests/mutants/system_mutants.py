@@ -114,31 +114,10 @@ MUTANTS = (
         (f"{MONEY}::test_answers_to_every_call_that_moves_money_get_lost",),
     ),
     Mutant(
-        "system: a capture without an answer failed",
-        "services/payments/money_tasks.py",
-        "            return self._capture_unanswered(request, unknown)\n",
-        "            return Answered(_ended(request, None, unknown.detail))\n",
-        (f"{MONEY}::test_answers_to_every_call_that_moves_money_get_lost",),
-    ),
-    Mutant(
-        "system: a result is applied and its task stays open",
-        "shared/apply.py",
-        "[i.task_id for i in fresh if i.task_id is not None])",
-        "[i.task_id for i in fresh if i.task_id is not None and i.tries])",
-        (f"{MONEY}::test_thirty_askers_with_one_key_get_one_answer",),
-    ),
-    Mutant(
         "system: what is reserved for a refund can be refunded again",
         "services/payments/domain/amounts.py",
         'r.state != "failed"',
         'r.state == "succeeded"',
         (f"{MONEY}::test_thirty_refunds_at_once_give_back_what_fits",),
-    ),
-    Mutant(
-        "system: the lock of an order is taken by nobody",
-        "services/payments/store.py",
-        "{_READ} FOR NO KEY UPDATE",
-        "{_READ}",
-        (f"{MONEY}::test_payments_dies_around_every_call_that_moves_money",),
     ),
 )
