@@ -214,13 +214,6 @@ class Mail:
     subject: str
     text: str
 
-    @property
-    def brings_receipt(self) -> bool:
-        """Mails of refunds and disputes name their kind first; every other one is judged as a receipt."""
-        return not self.message_id.startswith(
-            ("<credit_note.", "<cancellation.", "<surplus_refund", "<dispute")
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Operation:

@@ -123,7 +123,7 @@ def _printed(evidence: Evidence) -> Iterator[tuple[str, str, object, str]]:
         if mail.message_id in notices:
             continue
         order_id = next((orders[r] for r in mail.recipients if r in orders), None)
-        if order_id is None or not mail.brings_receipt:
+        if order_id is None:
             continue
         currency = wanted[order_id][1]
         total = re.search(r"^Total: \D*([\d,.]+)", mail.text, re.MULTILINE)

@@ -266,9 +266,6 @@ def test_every_invariant_was_seen_to_fail() -> None:
             ledger=replace(LEDGER, captures=(*LEDGER.captures, SECOND)),
         ),
         "a second mail that a kill explains": replace(RUN, mails=(MAIL, MAIL), mails_repeated_max=1),
-        "a credit note beside the receipt": replace(
-            RUN, mails=(MAIL, replace(MAIL, message_id="<credit_note.1@shop>", text="Amount refunded: ₹1\n"))
-        ),
         "an event published twice": with_topics(*RUN.topics, replace(EVENTS[3], offset=4)),
         "a checkpoint, which no outbox holds": with_topics(
             *RUN.topics,
