@@ -82,20 +82,6 @@ MUTANTS = (
         (f"{SURROUNDINGS}::test_hostile_provider",),
     ),
     Mutant(
-        "system: a refund is done again without a look when another worker may have done it",
-        "services/payments/money_tasks.py",
-        "if request.tries or not task.first:",
-        "if request.tries:",
-        (f"{MONEY}::test_a_frozen_worker_wakes_up_after_another_did_its_task",),
-    ),
-    Mutant(
-        "system: two workers do one task",
-        "shared/tasks.py",
-        "AND (lease_until IS NULL OR lease_until +",
-        "AND (true OR lease_until +",
-        (f"{MONEY}::test_a_frozen_worker_wakes_up_after_another_did_its_task",),
-    ),
-    Mutant(
         "system: each try of a refund has a key of its own",
         "services/payments/money_tasks.py",
         "key=request.refund_id,",
