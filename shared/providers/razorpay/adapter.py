@@ -76,10 +76,9 @@ class RazorpayAdapter:
         decimals = 0 if currency in ZERO_DECIMAL else 3 if currency in THREE_DECIMAL else 2
         if exponent(currency) != decimals:
             raise Rejected("currency-not-supported", f"Razorpay does not take {currency}")
-        if amount < MINIMUM.get(currency, 1):
-            raise Rejected(
-                "amount-out-of-range", f"Razorpay takes at least {MINIMUM[currency]} in {currency}"
-            )
+        least = MINIMUM.get(currency, 1)
+        if amount < least:
+            raise Rejected("amount-out-of-range", f"Razorpay takes at least {least} in {currency}")
         if currency in THREE_DECIMAL and amount % 10:
             raise Rejected("amount-not-representable", f"in {currency} the last digit must be 0 at Razorpay")
 
