@@ -102,6 +102,7 @@ class TillPayWording:
     trouble = _error("we have a problem")
     renews_tokens = False
     cannot = frozenset({"capture"})
+    may_be_empty: frozenset[str] = frozenset()
 
     def adapter(self, url: str, timeout_s: float = 2.0) -> TillPayAdapter:
         return tillpay_adapter_at(url, timeout_s)

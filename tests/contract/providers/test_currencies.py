@@ -6,6 +6,7 @@ Our amounts are ISO 4217 minor units; what stands at the provider is typed from 
 from collections.abc import AsyncIterator, Iterator
 from typing import NamedTuple
 
+import msgspec
 import pytest
 
 from shared.errors import Rejected
@@ -13,6 +14,8 @@ from shared.messages.facts import ProviderOrderFact
 from shared.money import currencies
 from shared.providers.base import Adapter
 from shared.providers.paypal import PayPalAdapter
+from shared.providers.stripe.objects import Charge
+from shared.providers.stripe.reading import charge
 from tests.contract.providers.contract.driver import Driver, until
 from tests.contract.providers.contract.orders import giving_back
 from tests.contract.providers.contract.payment_scenarios import paid
@@ -33,7 +36,7 @@ class Case(NamedTuple):
 
 CASES = [
     Case(RazorpayDriver, "JPY", 1234, 34, 1234),
-    Case(RazorpayDriver, "INR", 123_456, 56, 123_456),
+    Case(RazorpayDriver, "INR", 123_456, 156, 123_456),
     Case(RazorpayDriver, "USD", 1234, 34, 1234),
     Case(RazorpayDriver, "KWD", 12_340, 1230, 12_340),
     Case(StripeDriver, "JPY", 1234, 34, 1234),
@@ -88,14 +91,14 @@ async def _there(driver: Driver, adapter: Adapter, opened: ProviderOrderFact) ->
 @pytest.mark.parametrize(("driver", "case"), [(c.driver, c) for c in CASES], ids=IDS, indirect=["driver"])
 async def test_an_amount_is_the_same_everywhere(driver: Driver, case: Case, adapter: Adapter) -> None:
     adapter.check_amount(case.amount, case.currency)
-    opened, charge = await paid(adapter, driver, case.amount, case.currency)
+    opened, taken = await paid(adapter, driver, case.amount, case.currency)
     assert (opened.amount, opened.currency) == (case.amount, case.currency)
     assert await _there(driver, adapter, opened) == case.there
-    assert (charge.amount, charge.currency) == (case.amount, case.currency)
-    made = await adapter.refund(giving_back(charge, case.part))
+    assert (taken.amount, taken.currency) == (case.amount, case.currency)
+    made = await adapter.refund(giving_back(taken, case.part))
     assert (made.amount, made.currency) == (case.part, case.currency)
     with pytest.raises(Rejected, match="refund-refused"):
-        await adapter.refund(giving_back(charge, case.amount))
+        await adapter.refund(giving_back(taken, case.amount))
 
     async def told() -> list[tuple[int, str]]:
         """Amounts of the webhooks; where they are hints, they lead to the read above."""
@@ -113,6 +116,8 @@ async def test_an_amount_is_the_same_everywhere(driver: Driver, case: Case, adap
         (RazorpayDriver, 99, "INR", "amount-out-of-range"),
         (RazorpayDriver, 12_345, "KWD", "amount-not-representable"),
         (RazorpayDriver, 0, "USD", "amount-out-of-range"),
+        (RazorpayDriver, 500, "VND", "currency-not-supported"),
+        (RazorpayDriver, 500, "IRR", "currency-not-supported"),
         (StripeDriver, 49, "USD", "amount-out-of-range"),
         (StripeDriver, 100_000_000, "USD", "amount-out-of-range"),
         (StripeDriver, 17_499, "HUF", "amount-out-of-range"),
@@ -151,3 +156,13 @@ def _answer(adapter: Adapter, amount: int, currency: str) -> str:
     except Rejected as refused:
         return refused.code
     return "taken"
+
+
+def test_a_fee_in_parts_of_a_unit_does_not_hide_its_charge() -> None:
+    line = {"id": "txn_1", "amount": 123_400, "fee": 3609, "net": 119_791, "currency": "isk",
+            "type": "charge", "created": 1_700_000_000}  # fmt: skip
+    entity = {"id": "ch_1", "amount": 123_400, "amount_captured": 123_400, "currency": "isk",
+              "status": "succeeded", "captured": True, "payment_intent": "pi_1", "created": 1_700_000_000,
+              "balance_transaction": line}  # fmt: skip
+    fact = charge(msgspec.convert(entity, Charge))
+    assert (fact.state, fact.amount, fact.fee) == ("captured", 1234, None)

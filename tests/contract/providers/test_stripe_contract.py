@@ -16,10 +16,11 @@ from tests.contract.simulator.stripe_running import told, types
 async def test_the_browser_gets_the_secret_the_script_and_where_to_return(
     stripe_adapter: StripeAdapter,
 ) -> None:
-    opened = await stripe_adapter.open_order(request("USD"))
+    wanted = request("USD")
+    opened = await stripe_adapter.open_order(wanted)
     checkout = stripe_adapter.checkout(opened.secrets)
     assert str(checkout["clientSecret"]).startswith(f"{opened.provider_order_id}_secret_")
-    assert checkout["returnUrl"] == "https://shop.example/return?from=stripe&order=o-1"
+    assert checkout["returnUrl"] == f"https://shop.example/return?from=stripe&order={wanted.order_id}"
     assert checkout["script"] == "https://js.stripe.com/v3/"
     assert stripe_adapter.check_proof({"payment_intent": "pi_1"}) == ("pi_1", None)
 

@@ -79,6 +79,7 @@ class RazorpayWording:
     trouble = razorpay_error("SERVER_ERROR", "We are facing some trouble completing your request")
     renews_tokens = False
     cannot: frozenset[str] = frozenset()
+    may_be_empty: frozenset[str] = frozenset()
 
     def adapter(self, url: str, timeout_s: float = 2.0) -> RazorpayAdapter:
         return razorpay_adapter_at(url, timeout_s)
@@ -97,6 +98,7 @@ class StripeWording:
     trouble = stripe_error("api_error")
     renews_tokens = False
     cannot: frozenset[str] = frozenset()
+    may_be_empty: frozenset[str] = frozenset()
 
     def adapter(self, url: str, timeout_s: float = 2.0) -> StripeAdapter:
         return stripe_adapter_at(url, timeout_s)
@@ -115,6 +117,7 @@ class PayPalWording:
     trouble = paypal_error("INTERNAL_SERVER_ERROR")
     renews_tokens = True
     cannot: frozenset[str] = frozenset()
+    may_be_empty = frozenset({"list_disputes"})
 
     def adapter(self, url: str, timeout_s: float = 2.0) -> PayPalAdapter:
         return paypal_adapter_at(url, timeout_s)
