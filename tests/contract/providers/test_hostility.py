@@ -7,6 +7,7 @@ import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -143,6 +144,49 @@ async def test_one_fact_is_told_twice_by_events_of_two_names(
     ]
     assert len(set(identities)) == len(identities)
     assert (await adapter.read(opened.provider_order_id)).charges == (charge,)
+
+
+# What the provider's own answer to a read of one charge is altered to: one unit of another currency.
+ALTERED = {
+    "razorpay": ("GET /v1/payments/*", {"amount": 100, "currency": "USD"}),
+    "stripe": ("GET /stripe/v1/charges/*", {"amount_captured": 100, "currency": "eur"}),
+    "paypal": ("GET /v2/payments/captures/*", {"amount": {"currency_code": "EUR", "value": "1.00"}}),
+}
+
+
+async def test_another_amount_and_currency_are_read_as_they_are(
+    adapter: Adapter, driver: SimulatedDriver
+) -> None:
+    """What they mean is for the rules: nothing is paid, a person is asked."""
+    _, charge = await paid(adapter, driver)
+    call, alter = ALTERED[driver.name]
+    driver.faults(call, alter=alter)
+    read = await adapter.read_charge(charge.charge_id)
+    assert (read.amount, read.currency) == (100, "USD" if driver.name == "razorpay" else "EUR")
+
+
+SUCCEED = {"razorpay": "process", "stripe": "succeed", "paypal": "complete"}
+
+
+@pytest.mark.parametrize(
+    "kind", [RazorpayDriver, StripeDriver, PayPalDriver], ids=lambda kind: f"slow-{kind.name}"
+)
+async def test_a_refund_is_pending_then_done_and_then_failed_after_all(
+    kind: type[SimulatedDriver], tmp_path: Path
+) -> None:
+    with kind.running(tmp_path, refund_pending_s=10**9) as driver:
+        adapter = driver.adapter()
+        _, charge = await paid(adapter, driver)
+        wanted = giving_back(charge, 10_000)
+        made = await adapter.refund(wanted)
+        states = [made.state]
+        for end in (SUCCEED[driver.name], "fail"):
+            driver.simulator.control("POST", f"/{driver.name}/refunds/{made.refund_id}/{end}", {})
+            found = await adapter.find_refund(wanted)
+            assert found is not None
+            states.append(found.state)
+        await adapter.close()
+    assert states == ["pending", "succeeded", "failed"]
 
 
 async def _surely(call: Callable[[], Awaitable[T]], find: Callable[[], Awaitable[T | None]]) -> T:

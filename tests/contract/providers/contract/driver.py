@@ -31,7 +31,6 @@ class Traits:
     finds_orders: bool = True  # else the same key gives the same order
     captures_by_itself: bool = True  # an automatic capture follows the buyer's payment
     repeats_captures: bool = True  # the same key again is answered with the capture, not refused
-    refuses_other_body: bool = True  # of a key that stood for another refund
     has_disputes: bool = True
     withdraws_at_once: bool = True  # a chargeback takes the money when it is opened, not when it is lost
     fails_refunds_later: bool = True  # after it said that they succeeded

@@ -58,8 +58,8 @@ class StripeDriver:
 
     @classmethod
     @contextmanager
-    def running(cls, folder: Path) -> Iterator[Self]:
-        with running(folder) as (simulator, receiver):
+    def running(cls, folder: Path, **account: object) -> Iterator[Self]:
+        with running(folder, time_scale=600, **account) as (simulator, receiver):
             yield cls(simulator, receiver)
 
     def adapter(self) -> StripeAdapter:
