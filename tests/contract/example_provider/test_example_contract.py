@@ -7,12 +7,10 @@ import pytest
 from shared.providers.base import Adapter
 from tests.contract.example_provider.driver import TillPayDriver, TillPayWording
 from tests.contract.providers.contract import answers as table
-from tests.contract.providers.contract import money_scenarios, payment_scenarios, webhook_scenarios
-from tests.contract.providers.contract.driver import Listed, cases
+from tests.contract.providers.contract.driver import Listed
+from tests.contract.providers.contract.scenarios import cases
 from tests.contract.providers.raw_answers import Answers, answering
 
-assert money_scenarios, payment_scenarios
-assert webhook_scenarios
 LISTED = [pytest.param(listed, id=listed.name) for _, listed in cases(TillPayDriver)]
 
 

@@ -81,6 +81,7 @@ async def _there(driver: Driver, adapter: Adapter, opened: ProviderOrderFact) ->
     """The amount of an order in the provider's own books or words."""
     if isinstance(adapter, PayPalAdapter):
         (unit,) = (await adapter._order(opened.provider_order_id)).purchase_units
+        assert unit.amount is not None
         return unit.amount.value
     assert isinstance(driver, RazorpayDriver | StripeDriver)
     kind = "orders" if isinstance(driver, RazorpayDriver) else "payment_intents"

@@ -18,7 +18,7 @@ Call = Callable[[Adapter], Awaitable[Any]]
 
 
 class Wording(Protocol):
-    """How one provider says it, in the shapes of its own documents. `None`: it never says this."""
+    """How one provider says it, in the shapes of its own documents."""
 
     name: str
     currency: str
@@ -26,7 +26,7 @@ class Wording(Protocol):
     refused: bytes  # a bad request
     unauthorised: bytes
     missing: bytes
-    under_way: tuple[int, bytes] | None  # the first request of this key is still running
+    under_way: tuple[int, bytes]  # the first request of this key is still running
     unprocessable: tuple[int, bytes]  # a good request that its rules refuse
     slow_down: bytes
     trouble: bytes
@@ -54,7 +54,8 @@ def cases(wording: Wording) -> list[Case]:
     rest = (Unavailable, Unavailable)
     truncated = raw(200, wording.order)[:-20]
     status, words = wording.unprocessable
-    found = [
+    busy_status, busy = wording.under_way
+    return [
         Case("400", raw(400, wording.refused), Rejected, Rejected),
         Case("400-html", raw(400, HTML, "text/html"), *unclear),
         Case("401", raw(401, wording.unauthorised), *rest),
@@ -82,11 +83,8 @@ def cases(wording: Wording) -> list[Case]:
         Case("200-null", raw(200, b"null"), *unreadable),
         Case("closed", b"", *unclear),
         Case("no-http", b"SSH-2.0-OpenSSH_9.7\r\n", *unclear),
+        Case("under-way", raw(busy_status, busy), *unclear),
     ]
-    if wording.under_way is not None:
-        status, words = wording.under_way
-        found.append(Case("under-way", raw(status, words), *unclear))
-    return found
 
 
 def writes(currency: str) -> dict[str, Call]:

@@ -1,7 +1,7 @@
 """What a scenario needs of a provider: its people, its bank and its network, behind one interface."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ class Driver(Protocol):
 
     def adapter(self) -> Adapter: ...
 
-    def pay(self, provider_order_id: str, outcome: Literal["success", "declined"] = "success") -> None:
+    def pay(self, provider_order_id: str, outcome: Literal["success", "declined"] = "success") -> object:
         """A buyer's try; only an approval where the capture is ours."""
         ...
 
@@ -114,14 +114,6 @@ def scenario(needs: Needs = lambda _capabilities, _traits: True) -> Callable[[Sc
         return run
 
     return listed
-
-
-def cases(*drivers: type[Driver]) -> Iterator[tuple[type[Driver], Listed]]:
-    """Every scenario with every provider that it is for."""
-    for driver in drivers:
-        for each in SCENARIOS:
-            if each.needs(driver.capabilities, driver.traits):
-                yield driver, each
 
 
 async def until(look: Callable[[], Awaitable[T]], what: str) -> T:
