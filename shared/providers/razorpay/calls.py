@@ -80,7 +80,7 @@ class Calls:
 def classified(  # noqa: PLR0911 - one line per row of the table
     error: Exception, status: int | None, retry_after_s: float = RETRY_AFTER_S, *, writes: bool
 ) -> PaystreamError:
-    """The one of our errors that an SDK failure is (Razorpay docs, Errors; table in `tests/contract/providers`)."""
+    """The one of our errors that an SDK failure is (Razorpay docs, Errors)."""
     text = str(error)[:300]
     if status is None and _never_sent(error):
         return Unavailable("provider-unavailable", f"no connection to Razorpay: {text}")
