@@ -39,7 +39,23 @@ class LogSettings(Section):
     format: Literal["console", "json"] = "json"
 
 
-class RazorpaySettings(Section):
+class ProviderSection(Section):
+    """What one provider's adapter is built from."""
+
+    def secrets(self) -> dict[str, SecretStr]:
+        """Every secret of it by the name of its setting; those of a list are numbered."""
+        found: dict[str, SecretStr] = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                found[name.upper()] = value
+            elif isinstance(value, tuple):
+                secrets = [each for each in value if isinstance(each, SecretStr)]
+                found |= {f"{name.upper()}[{n}]": secret for n, secret in enumerate(secrets)}
+        return found
+
+
+class RazorpaySettings(ProviderSection):
     """Keys of one Razorpay account. Two webhook secrets may be active while one replaces the other."""
 
     key_id: str
@@ -51,7 +67,7 @@ class RazorpaySettings(Section):
     timeout_s: float = 8.0  # below the task lease and the gateway's own limit
 
 
-class StripeSettings(Section):
+class StripeSettings(ProviderSection):
     """Keys of one Stripe account. Two webhook secrets may be active while one replaces the other."""
 
     secret_key: SecretStr  # sk_test_… or sk_live_…
@@ -64,7 +80,7 @@ class StripeSettings(Section):
     timeout_s: float = 8.0
 
 
-class PayPalSettings(Section):
+class PayPalSettings(ProviderSection):
     """One PayPal REST app and its webhook."""
 
     client_id: str
@@ -94,22 +110,18 @@ class ProviderSettings(Section):
     order: tuple[str, ...] = ("razorpay", "stripe", "paypal")  # which one is preferred
     order_by_currency: dict[str, tuple[str, ...]] = {}  # the same for one currency
 
+    def configured(self) -> dict[str, ProviderSection]:
+        """The sections that are set, by provider."""
+        sections = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: value for name, value in sections.items() if isinstance(value, ProviderSection)}
+
     def secrets(self) -> dict[str, SecretStr]:
         """The secrets of the configured providers, by setting name."""
-        found: dict[str, SecretStr] = {}
-        if self.razorpay:
-            found["PROVIDERS__RAZORPAY__KEY_SECRET"] = self.razorpay.key_secret
-            found |= _numbered("PROVIDERS__RAZORPAY__WEBHOOK_SECRETS", self.razorpay.webhook_secrets)
-        if self.stripe:
-            found["PROVIDERS__STRIPE__SECRET_KEY"] = self.stripe.secret_key
-            found |= _numbered("PROVIDERS__STRIPE__WEBHOOK_SECRETS", self.stripe.webhook_secrets)
-        if self.paypal:
-            found["PROVIDERS__PAYPAL__CLIENT_SECRET"] = self.paypal.client_secret
-        return found
-
-
-def _numbered(name: str, secrets: tuple[SecretStr, ...]) -> dict[str, SecretStr]:
-    return {f"{name}[{n}]": secret for n, secret in enumerate(secrets)}
+        return {
+            f"PROVIDERS__{provider.upper()}__{name}": secret
+            for provider, section in self.configured().items()
+            for name, secret in section.secrets().items()
+        }
 
 
 class ServiceSettings(BaseSettings):

@@ -15,7 +15,7 @@ import msgspec
 
 from devstack.simulator.agenda import Agenda
 from devstack.simulator.clock import Clock
-from devstack.simulator.faults import draw
+from devstack.simulator.faults import corrupted, draw
 from devstack.simulator.ledger import Entry, Ledger, Row
 from devstack.simulator.misbehaviour import COMMON, Misbehaviour, Secret, WebhookPlan
 
@@ -72,6 +72,7 @@ class Delivery(Row, frozen=True, kw_only=True):
     copies: int = 1
     tries: list[Try] = []
     failures: int = 0
+    corrupt: bool = False  # what is sent is not quite the body that was signed
 
 
 class Endpoint(Row, frozen=True, kw_only=True):
@@ -169,6 +170,7 @@ class Deliveries:
             due_at=now + plan.delay_s if state == "pending" else None,
             in_lane=not plan.overtaken,
             copies=plan.copies,
+            corrupt=plan.corrupt,
         )
         entry.put(self.deliveries, delivery)
 
@@ -181,6 +183,7 @@ class Deliveries:
                 due_at=self._clock.now(),
                 in_lane=False,
                 copies=1,
+                corrupt=False,
             )
             entry.put(self.deliveries, delivery)
 
@@ -227,12 +230,15 @@ class Deliveries:
         """One round: as many copies at once as the plan says, then the next appointment."""
         await self._ledger.durable()
         webhook = self.webhooks[webhook_id]
-        copies = self.deliveries[webhook_id].copies
+        delivery, body = self.deliveries[webhook_id], webhook.body.encode()
+        body = corrupted(body) if delivery.corrupt else body
         async with self._slots:
-            tries = await asyncio.gather(*(self._post(webhook, number + 1) for number in range(copies)))
+            tries = await asyncio.gather(
+                *(self._post(webhook, body, number + 1) for number in range(delivery.copies))
+            )
         self._record(webhook, tries)
 
-    async def _post(self, webhook: Webhook, copy: int) -> Try:
+    async def _post(self, webhook: Webhook, body: bytes, copy: int) -> Try:
         assert self._session is not None  # noqa: S101  # start() ran before the first appointment
         at = self._clock.now()
         status: int | None = None
@@ -245,7 +251,7 @@ class Deliveries:
         try:
             async with self._session.post(
                 webhook.url,
-                data=webhook.body.encode(),
+                data=body,
                 headers=headers,
                 timeout=deadline,
                 allow_redirects=False,
@@ -282,6 +288,7 @@ class Deliveries:
                 state="given_up" if given_up else "pending",
                 due_at=None if given_up else due_at,
                 copies=1,
+                corrupt=False,  # the next try is as it was signed
                 tries=known,
                 failures=failures,
             )

@@ -20,10 +20,20 @@ ApiEffect = Literal[
     "status_502",
     "status_500",  # the provider's own error body
     "status_429",
+    "truncate",  # does it, and the connection ends in the middle of the answer
+    "drip",  # does it, and the answer comes a few bytes at a time over `delay_s`
     "delay",  # does it, answers late
     "hold",  # the same, said of an answer that waits while a webhook goes out
 ]
-WebhookEffect = Literal["drop", "delay", "reorder", "duplicate", "old_secret", "bad_signature"]
+WebhookEffect = Literal[
+    "drop",
+    "delay",
+    "reorder",
+    "duplicate",
+    "old_secret",
+    "bad_signature",  # forged: signed by somebody who does not know the secret
+    "corrupt",  # one byte of the body is another than the one that was signed
+]
 
 
 class ApiNext(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -48,6 +58,9 @@ class ApiFault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     status_502: Probability = 0.0
     status_500: Probability = 0.0
     status_429: Probability = 0.0
+    truncate: Probability = 0.0
+    drip: Probability = 0.0
+    drip_s: float = 1.0  # real seconds, as long as such an answer takes
     delay: Probability = 1.0  # of waiting `delay_s` at all
     delay_s: Seconds = 0.0
     before: Probability = 0.0  # that an error strikes before the provider acts
@@ -82,6 +95,7 @@ class WebhookFaults(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     drop: Probability = 0.0
     old_secret: Probability = 0.0
     bad_signature: Probability = 0.0
+    corrupt: Probability = 0.0
     events: str = "*"
     next: list[WebhookNext] = msgspec.field(default_factory=list)
 
@@ -115,3 +129,9 @@ def seconds(span: Seconds, drawn: float) -> float:
         low, high = span
         return low + (high - low) * drawn
     return float(span)
+
+
+def corrupted(body: bytes) -> bytes:
+    """The body with one bit of it another."""
+    middle = len(body) // 2
+    return body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]

@@ -4,6 +4,7 @@ What a call did is on disk before its answer leaves; a fault may strike before o
 """
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol
@@ -19,6 +20,7 @@ HTML_ERROR = (
     "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n"
     "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 )
+DRIPS = 20  # pieces of an answer that drips
 _PAGES = {"status_500_html": "500 Internal Server Error", "status_502": "502 Bad Gateway"}
 
 
@@ -145,6 +147,8 @@ class Gate:
                 await self._ledger.durable()
             if plan.delay_s > 0:
                 await asyncio.sleep(plan.delay_s)
+            if plan.error in ("truncate", "drip"):
+                return await _in_pieces(answer, plan, request)
             return _respond(api, answer, plan, request)
         finally:
             if answer.answered is not None:
@@ -212,6 +216,26 @@ def _status(plan: CallPlan, answer: Answer) -> int:
     if plan.error is not None and plan.error.startswith("status_"):
         return int(plan.error.split("_")[1])
     return answer.status
+
+
+async def _in_pieces(answer: Answer, plan: CallPlan, request: web.Request) -> web.StreamResponse:
+    """The true answer, byte by byte or only its first half; who asked may have gone meanwhile."""
+    response = web.StreamResponse(status=answer.status, headers=dict(answer.headers))
+    response.content_type = answer.content_type
+    response.content_length = len(answer.body)
+    with contextlib.suppress(ConnectionError):
+        await response.prepare(request)
+        if plan.error == "truncate":
+            await response.write(answer.body[: len(answer.body) // 2])
+            if request.transport is not None:
+                request.transport.close()
+            return response
+        size = max(1, len(answer.body) // DRIPS)
+        for start in range(0, len(answer.body), size):
+            await response.write(answer.body[start : start + size])
+            await asyncio.sleep(plan.drip_s / DRIPS)
+        await response.write_eof()
+    return response
 
 
 def _respond(api: Api, answer: Answer, plan: CallPlan, request: web.Request) -> web.StreamResponse:

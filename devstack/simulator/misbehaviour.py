@@ -27,6 +27,8 @@ _API_ERRORS: tuple[ApiEffect, ...] = (
     "status_502",
     "status_500",
     "status_429",
+    "truncate",
+    "drip",
 )
 
 
@@ -54,6 +56,7 @@ class CallPlan(msgspec.Struct):
     error: ApiEffect | None = None
     before: bool = False
     delay_s: float = 0.0
+    drip_s: float = 0.0
     pay: dict[str, object] | None = None
     alter: dict[str, object] | None = None
     retry_after_s: int | None = None
@@ -67,6 +70,7 @@ class WebhookPlan(msgspec.Struct):
     overtaken: bool = False
     copies: int = 1
     secret: Secret = "current"
+    corrupt: bool = False
 
 
 class Misbehaviour:
@@ -139,6 +143,7 @@ class Misbehaviour:
             ("delay", faults.delay if delay_s > 0 else 0.0, delay_s),
             ("old_secret", faults.old_secret, 0.0),
             ("bad_signature", faults.bad_signature, 0.0),
+            ("corrupt", faults.corrupt, 0.0),
         ]
         for effect, probability, extra_s in chances:
             drawn = self._draw(drawn_for, effect)
@@ -179,7 +184,11 @@ class Misbehaviour:
             if upcoming.do not in ("delay", "hold"):
                 plan.error = upcoming.do
             plan.before = upcoming.before or upcoming.do == "drop_before"
-            plan.delay_s += seconds(upcoming.delay_s, self._draw(drawn_for, "delay_s"))
+            span_s = seconds(upcoming.delay_s, self._draw(drawn_for, "delay_s"))
+            if upcoming.do == "drip":
+                plan.drip_s = span_s
+            else:
+                plan.delay_s += span_s
             plan.pay = upcoming.pay
             plan.alter = upcoming.alter
             plan.retry_after_s = upcoming.retry_after_s
@@ -202,7 +211,7 @@ class Misbehaviour:
                 plan.error = effect
                 before = self._draw(drawn_for, f"{number} before") < rule.before
                 plan.before = before or effect == "drop_before"
-                plan.retry_after_s = rule.retry_after_s
+                plan.retry_after_s, plan.drip_s = rule.retry_after_s, rule.drip_s
                 self._bite(entry, "api", effect, drawn_for, subject, drawn)
         delay_s = seconds(rule.delay_s, self._draw(drawn_for, f"{number} delay_s"))
         drawn = self._draw(drawn_for, f"{number} delay")
@@ -251,3 +260,5 @@ def _strike(plan: WebhookPlan, effect: WebhookEffect, delay_s: float, copies: in
         plan.secret = "old"
     elif effect == "bad_signature":
         plan.secret = "wrong"
+    elif effect == "corrupt":
+        plan.corrupt = True

@@ -117,7 +117,7 @@ class GatewaySettings(ServiceSettings):
 def _provider_problems(providers: ProviderSettings) -> list[str]:
     """What would make webhooks or checkouts fail: each in one sentence that names the setting."""
     problems = []
-    if not (providers.razorpay or providers.stripe or providers.paypal):
+    if not providers.configured():
         problems.append("a provider is needed in production: PROVIDERS__RAZORPAY, __STRIPE or __PAYPAL")
     if providers.razorpay and not providers.razorpay.webhook_secrets:
         problems.append("PROVIDERS__RAZORPAY__WEBHOOK_SECRETS is needed in production")

@@ -32,12 +32,4 @@ class PaymentsSettings(ServiceSettings):
     raw_days: int = Field(default=90, ge=8)
 
     def secrets(self) -> dict[str, SecretStr]:
-        found = {}
-        if self.providers.razorpay is not None:
-            razorpay = self.providers.razorpay
-            found["PAYMENTS_PROVIDERS__RAZORPAY__KEY_SECRET"] = razorpay.key_secret
-        if self.providers.stripe is not None:
-            found["PAYMENTS_PROVIDERS__STRIPE__SECRET_KEY"] = self.providers.stripe.secret_key
-        if self.providers.paypal is not None:
-            found["PAYMENTS_PROVIDERS__PAYPAL__CLIENT_SECRET"] = self.providers.paypal.client_secret
-        return found
+        return {f"PAYMENTS_{name}": secret for name, secret in self.providers.secrets().items()}

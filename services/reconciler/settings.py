@@ -55,13 +55,7 @@ class ReconcilerSettings(ServiceSettings):
 
     def secrets(self) -> dict[str, SecretStr]:
         found = {f"RECONCILER_API_KEYS[{k.name}]": k.key for k in self.api_keys}
-        if self.providers.razorpay:
-            found["RECONCILER_PROVIDERS__RAZORPAY__KEY_SECRET"] = self.providers.razorpay.key_secret
-        if self.providers.stripe:
-            found["RECONCILER_PROVIDERS__STRIPE__SECRET_KEY"] = self.providers.stripe.secret_key
-        if self.providers.paypal:
-            found["RECONCILER_PROVIDERS__PAYPAL__CLIENT_SECRET"] = self.providers.paypal.client_secret
-        return found
+        return found | {f"RECONCILER_{name}": secret for name, secret in self.providers.secrets().items()}
 
     def _production_problems(self) -> list[str]:
         closed = [] if self.api_keys else ["RECONCILER_API_KEYS must name who may read reconciliations"]

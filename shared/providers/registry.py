@@ -1,6 +1,10 @@
-"""Builds the adapters that the settings name, and says which of them is preferred."""
+"""Every provider that there is: builds the adapters that the settings name, says which is preferred.
 
-from collections.abc import Mapping
+A provider more is a line in ADAPTERS and one in PROOFS (docs/adding-a-provider.md).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from shared.providers.base import Adapter
 from shared.providers.paypal import PayPalAdapter
@@ -11,15 +15,16 @@ from shared.settings import ProviderSettings
 
 def adapters(settings: ProviderSettings) -> dict[str, Adapter]:
     """The configured adapters by name, in the order in which routing prefers them."""
-    found: dict[str, Adapter] = {}
-    if settings.razorpay is not None:
-        found["razorpay"] = RazorpayAdapter(settings.razorpay)
-    if settings.stripe is not None:
-        found["stripe"] = StripeAdapter(settings.stripe)
-    if settings.paypal is not None:
-        found["paypal"] = PayPalAdapter(settings.paypal)
-    return found
+    configured = settings.configured()
+    return {name: build(configured[name]) for name, build in ADAPTERS.items() if name in configured}
 
+
+# How each is built from its own section of the settings.
+ADAPTERS: dict[str, Callable[[Any], Adapter]] = {
+    "razorpay": RazorpayAdapter,
+    "stripe": StripeAdapter,
+    "paypal": PayPalAdapter,
+}
 
 # What each provider's checkout hands to the buyer's browser: the fields of a verify, none in two of them.
 PROOFS: dict[str, tuple[str, ...]] = {

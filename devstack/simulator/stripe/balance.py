@@ -6,6 +6,7 @@ from devstack.simulator.clock import Clock
 from devstack.simulator.ledger import Entry, Ledger
 from devstack.simulator.stripe.account import Account
 from devstack.simulator.stripe.books import Books
+from devstack.simulator.stripe.currencies import WHOLE_ONLY
 from devstack.simulator.stripe.entities import BalanceTransaction, Payout
 from devstack.simulator.stripe.errors import ApiError
 from devstack.simulator.stripe.events import Events
@@ -54,8 +55,10 @@ class Balance:
         )
         return entry.put(self._books.balance, line)
 
-    def fee(self, amount: int) -> int:
-        return round(amount * self._account.fee_percent / 100) + self._account.fee_fixed
+    def fee(self, amount: int, currency: str) -> int:
+        """In whole units where the currency has no smaller ones in use."""
+        fee = round(amount * self._account.fee_percent / 100) + self._account.fee_fixed
+        return -(-fee // 100) * 100 if currency in WHOLE_ONLY else fee
 
     def pay_out(self, wanted: PayoutRequest) -> Payout:
         """Sends the net of every open line of one currency to the shop's bank."""

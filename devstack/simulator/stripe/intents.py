@@ -180,7 +180,7 @@ class Intents:
 
     def _capture(self, entry: Entry, charge: Charge, amount: int) -> Charge:
         """What is not taken is released, and reads as refunded."""
-        fee = self._balance.fee(amount)
+        fee = self._balance.fee(amount, charge.currency)
         line = self._balance.book(entry, amount, charge.currency, "charge", charge.id, fee=fee)
         charge = msgspec.structs.replace(
             charge,

@@ -159,6 +159,6 @@ class TransactionDetail(msgspec.Struct, frozen=True):
 
 
 class TransactionPage(msgspec.Struct, frozen=True):
-    transaction_details: list[TransactionDetail] = []
+    transaction_details: list[TransactionDetail]  # an answer without it says nothing, not "none"
     total_pages: int = 1
     last_refreshed_datetime: datetime | None = None

@@ -18,9 +18,8 @@ from shared.messages.facts import (
     SettlementLine,
     WebhookContent,
 )
-from shared.money import exponent
 from shared.providers.base import Capabilities, CaptureRequest, OrderRequest, RefundRequest, Schedule
-from shared.providers.razorpay import reading
+from shared.providers.razorpay import amounts, reading
 from shared.providers.razorpay.calls import Calls
 from shared.providers.razorpay.signatures import (
     SIGNATURE_HEADER,
@@ -35,11 +34,6 @@ REPORT_PAGE = 1000  # of the settlement report (Razorpay docs, Settlement Recon)
 INDIA = ZoneInfo("Asia/Kolkata")  # days of that report
 AUTOMATIC_EXPIRY_MIN = 12  # minutes; the least that `automatic_expiry_period` takes
 MANUAL_EXPIRY_MIN = 7200  # minutes, five days: the most that `manual_expiry_period` takes
-
-# Decimals at Razorpay where they might surprise (Razorpay docs, International Payments).
-ZERO_DECIMAL = frozenset({"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF"})
-THREE_DECIMAL = frozenset({"BHD", "IQD", "JOD", "KWD", "OMR", "TND"})
-MINIMUM = {"INR": 100}  # minor units (Razorpay docs, Create an Order)
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
@@ -73,15 +67,7 @@ class RazorpayAdapter:
     # --- pure ---------------------------------------------------------------------------------------------
 
     def check_amount(self, amount: int, currency: str) -> None:
-        decimals = 0 if currency in ZERO_DECIMAL else 3 if currency in THREE_DECIMAL else 2
-        if exponent(currency) != decimals:
-            raise Rejected("currency-not-supported", f"Razorpay does not take {currency}")
-        if amount < MINIMUM.get(currency, 1):
-            raise Rejected(
-                "amount-out-of-range", f"Razorpay takes at least {MINIMUM[currency]} in {currency}"
-            )
-        if currency in THREE_DECIMAL and amount % 10:
-            raise Rejected("amount-not-representable", f"in {currency} the last digit must be 0 at Razorpay")
+        amounts.check(amount, currency)
 
     def checkout(self, opened: Mapping[str, str]) -> dict[str, object]:  # noqa: ARG002 - Razorpay's answer has no secret for the browser
         return {"script": self._script}

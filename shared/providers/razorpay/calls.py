@@ -24,18 +24,24 @@ T = TypeVar("T")
 # As many as one process ever asks for at once (the slots of payments): a capture must find a thread free
 # however many slow looks there are. Threads are made when they are needed.
 WORKERS = 32
+RETRY_AFTER_S = 2.0  # when a 429 does not say; Razorpay's documents promise no such header
+RETRY_AFTER_MAX_S = 60.0  # whatever it says: the caller has its own schedule
 
 
 class _Session(requests.Session):
-    """Remembers the status of the last answer, and never follows a redirect with our credentials."""
+    """Remembers the last answer's head, and never follows a redirect with our credentials."""
 
     status: int | None = None
+    retry_after_s: float = RETRY_AFTER_S
 
     def request(self, *args: Any, **options: Any) -> requests.Response:
-        self.status = None
+        self.status, self.retry_after_s = None, RETRY_AFTER_S
         options["allow_redirects"] = False
         response = super().request(*args, **options)
         self.status = response.status_code
+        given = response.headers.get("Retry-After", "")
+        if given.isascii() and given.isdigit():
+            self.retry_after_s = min(float(given), RETRY_AFTER_MAX_S)
         return response
 
 
@@ -62,7 +68,8 @@ class Calls:
         try:
             return call(client, {"timeout": self._timeout})
         except (BadRequestError, GatewayError, ServerError, requests.RequestException, ValueError) as error:
-            raise classified(error, client.session.status, writes=writes) from error
+            session = client.session
+            raise classified(error, session.status, session.retry_after_s, writes=writes) from error
 
     def _client(self) -> Any:
         if not hasattr(self._local, "client"):
@@ -71,17 +78,20 @@ class Calls:
 
 
 def classified(  # noqa: PLR0911 - one line per row of the table
-    error: Exception, status: int | None, *, writes: bool
+    error: Exception, status: int | None, retry_after_s: float = RETRY_AFTER_S, *, writes: bool
 ) -> PaystreamError:
-    """The one of our errors that an SDK failure is (Razorpay docs, Errors; table in docs/providers.md)."""
+    """The one of our errors that an SDK failure is (Razorpay docs, Errors)."""
     text = str(error)[:300]
     if status is None and _never_sent(error):
         return Unavailable("provider-unavailable", f"no connection to Razorpay: {text}")
     if status == 429:
-        return Unavailable("provider-rate-limited", "Razorpay asks us to slow down", retry_after_s=2.0)
+        return Unavailable("provider-rate-limited", "Razorpay asks us to slow down", retry_after_s)
     if status in (401, 403):
         return Unavailable("provider-misconfigured", f"Razorpay refuses our key: {text}", retry_after_s=30.0)
-    if status is not None and 400 <= status < 500 and not isinstance(error, requests.JSONDecodeError):
+    # The first request of this key is still running, so nobody can say yet what comes of it.
+    under_way = status == 409 and "still in progress" in text
+    said = not under_way and not isinstance(error, requests.JSONDecodeError)
+    if said and status is not None and 400 <= status < 500:
         if status == 404 or "does not exist" in text:
             return NotFound("not-found", text)
         return Rejected("provider-rejected", text or f"Razorpay answered {status}")

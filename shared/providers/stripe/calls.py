@@ -91,7 +91,7 @@ def decoded(kind: type[T], body: str | msgspec.Raw) -> T:
 def classified(  # noqa: PLR0911 - one line per row of the table
     error: Exception, *, writes: bool
 ) -> PaystreamError:
-    """The one of our errors that a failed call is (Stripe docs, Errors; table in docs/providers.md)."""
+    """The one of our errors that a failed call is (Stripe docs, Errors)."""
     text = str(error)[:300]
     if not isinstance(error, stripe.StripeError) or isinstance(error, stripe.APIConnectionError):
         if isinstance(error.__cause__, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):

@@ -162,8 +162,6 @@ def charge(entity: Charge, *, over: bool = False) -> ChargeFact:
     card = entity.payment_method_details.card if entity.payment_method_details else None
     reason = entity.outcome.reason if entity.outcome and entity.failure_code == "card_declined" else None
     failed = state == "failed"
-    line = entity.balance_transaction
-    same = isinstance(line, BalanceLine) and line.currency.upper() == currency
     return ChargeFact(
         charge_id=entity.id,
         provider_order_id=entity.payment_intent or "",
@@ -173,9 +171,19 @@ def charge(entity: Charge, *, over: bool = False) -> ChargeFact:
         at=at(entity.created),
         failure=reason or entity.failure_code or "" if failed else "",
         failure_text=entity.failure_message or "" if failed else "",
-        fee=from_stripe(line.fee, currency) if same and isinstance(line, BalanceLine) else None,
+        fee=_fee(entity.balance_transaction, currency),
         capture_before=at(card.capture_before or 0) if card and state == "authorized" else None,
     )
+
+
+def _fee(line: object, currency: str) -> int | None:
+    """In the charge's own currency, else None. A fee in parts of a unit never hides the charge itself."""
+    if not isinstance(line, BalanceLine) or line.currency.upper() != currency:
+        return None
+    try:
+        return from_stripe(line.fee, currency)
+    except Malformed:
+        return None
 
 
 def _charge_state(entity: Charge, *, over: bool) -> ChargeState:

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from shared.errors import Malformed, Rejected
 from shared.providers.razorpay.signatures import checkout_signature, matches, webhook_signature
-from tests.contract.providers.conftest import adapter_at
+from tests.contract.providers.drivers.razorpay import razorpay_adapter_at
 from tests.contract.simulator.running import KEY_SECRET, OLD_WEBHOOK_SECRET, WEBHOOK_SECRET
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-ADAPTER = adapter_at("http://127.0.0.1:9")
+ADAPTER = razorpay_adapter_at("http://127.0.0.1:9")
 SDK = razorpay.Client(auth=("k", "demo_key_secret"))
 
 

@@ -1,4 +1,4 @@
-"""The Stripe adapter against the simulator: the common scenarios, and what only Stripe does."""
+"""What only Stripe does: its own keys, 3-D Secure, bank debits, inquiries, and events of each."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,56 +7,30 @@ import pytest
 
 from shared.errors import OutcomeUnknown, Rejected
 from shared.providers.stripe import StripeAdapter
-from tests.contract.providers.stripe_driver import StripeDriver
-from tests.contract.providers.stripe_scenarios import SCENARIOS, Scenario, request
-from tests.contract.simulator.running import Receiver, eventually
-from tests.contract.simulator.stripe_running import StripeSimulator, told, types
-
-World = tuple[StripeSimulator, Receiver]
-
-
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
-async def test_scenario(
-    scenario: Scenario, stripe_adapter: StripeAdapter, stripe_driver: StripeDriver
-) -> None:
-    await scenario(stripe_adapter, stripe_driver)
-
-
-async def test_lists_go_on_over_pages(
-    stripe_adapter: StripeAdapter, stripe_driver: StripeDriver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("shared.providers.stripe.adapter.PAGE", 3)
-    first = request(stripe_driver)
-    await stripe_adapter.open_order(first)
-    ids = set()
-    for _ in range(7):
-        opened = await stripe_adapter.open_order(request(stripe_driver))
-        ids.add(stripe_driver.pay(opened.provider_order_id))
-    now = datetime.now(UTC)
-    window = (now - timedelta(days=1), now + timedelta(days=1))
-    listed = [c.charge_id async for c in stripe_adapter.list_charges(*window)]
-    assert len(listed) == len(set(listed))
-    assert ids <= set(listed)
-    assert await stripe_adapter.find_order(first) is not None
+from tests.contract.providers.contract.orders import request
+from tests.contract.providers.drivers.stripe import Outcome, StripeDriver
+from tests.contract.simulator.running import eventually
+from tests.contract.simulator.stripe_running import told, types
 
 
 async def test_the_browser_gets_the_secret_the_script_and_where_to_return(
-    stripe_adapter: StripeAdapter, stripe_driver: StripeDriver
+    stripe_adapter: StripeAdapter,
 ) -> None:
-    opened = await stripe_adapter.open_order(request(stripe_driver))
+    wanted = request("USD")
+    opened = await stripe_adapter.open_order(wanted)
     checkout = stripe_adapter.checkout(opened.secrets)
     assert str(checkout["clientSecret"]).startswith(f"{opened.provider_order_id}_secret_")
-    assert checkout["returnUrl"] == "https://shop.example/return?from=stripe&order=o-1"
+    assert checkout["returnUrl"] == f"https://shop.example/return?from=stripe&order={wanted.order_id}"
     assert checkout["script"] == "https://js.stripe.com/v3/"
     assert stripe_adapter.check_proof({"payment_intent": "pi_1"}) == ("pi_1", None)
 
 
 async def test_a_stored_error_is_replayed_and_one_second_key_makes_the_order(
-    stripe_adapter: StripeAdapter, stripe_driver: StripeDriver, stripe_world: World
+    stripe_adapter: StripeAdapter, stripe_driver: StripeDriver
 ) -> None:
     """Stripe keeps a 500 under its key: the same create never succeeds, and was never done."""
     stripe_driver.faults(stripe_driver.create_call, next=[{"do": "status_500", "before": True}])
-    wanted = request(stripe_driver)
+    wanted = request("USD")
     for _ in range(2):
         with pytest.raises(OutcomeUnknown):
             await stripe_adapter.open_order(wanted)
@@ -65,15 +39,17 @@ async def test_a_stored_error_is_replayed_and_one_second_key_makes_the_order(
     opened = await stripe_adapter.open_order(again)
     assert await stripe_adapter.open_order(replace(wanted, tries=2)) == opened
     assert await stripe_adapter.find_order(wanted) == opened
-    keys = [call["idempotency_key"] for call in stripe_world[0].ledger()["calls"] if call["method"] == "POST"]
+    keys = [
+        call["idempotency_key"]
+        for call in stripe_driver.simulator.ledger()["calls"]
+        if call["method"] == "POST"
+    ]
     ours = [key for key in keys if key.startswith(wanted.reference)]
     assert ours == [wanted.reference] * 2 + [f"{wanted.reference}-2"] * 2
 
 
-async def test_a_key_used_for_another_order_is_refused(
-    stripe_adapter: StripeAdapter, stripe_driver: StripeDriver
-) -> None:
-    wanted = request(stripe_driver)
+async def test_a_key_used_for_another_order_is_refused(stripe_adapter: StripeAdapter) -> None:
+    wanted = request("USD")
     await stripe_adapter.open_order(wanted)
     with pytest.raises(Rejected, match="provider-rejected"):
         await stripe_adapter.open_order(replace(wanted, amount=1234))
@@ -92,16 +68,15 @@ async def test_a_key_used_for_another_order_is_refused(
 async def test_the_simulators_webhooks_are_verified_and_read(
     stripe_adapter: StripeAdapter,
     stripe_driver: StripeDriver,
-    stripe_world: World,
-    outcome: str,
+    outcome: Outcome,
     manual: bool,
     states: list[str],
 ) -> None:
     """Each event that carries a fact says the same as a read does."""
-    simulator, receiver = stripe_world
-    opened = await stripe_adapter.open_order(request(stripe_driver, capture_automatically=not manual))
+    receiver = stripe_driver.receiver
+    opened = await stripe_adapter.open_order(request("USD", capture_automatically=not manual))
     intent_id = opened.provider_order_id
-    simulator.pay_intent(intent_id, outcome=outcome)
+    stripe_driver.pay(intent_id, outcome)
     (charge,) = (await stripe_adapter.read(intent_id)).charges
     seen: list[str] = []
 
@@ -129,14 +104,14 @@ async def test_the_simulators_webhooks_are_verified_and_read(
 
 
 async def test_webhooks_of_refunds_and_disputes_name_their_charge(
-    stripe_adapter: StripeAdapter, stripe_driver: StripeDriver, stripe_world: World
+    stripe_adapter: StripeAdapter, stripe_driver: StripeDriver
 ) -> None:
-    _, receiver = stripe_world
-    opened = await stripe_adapter.open_order(request(stripe_driver))
+    receiver = stripe_driver.receiver
+    opened = await stripe_adapter.open_order(request("USD"))
     charge_id = stripe_driver.pay(opened.provider_order_id)
-    stripe_driver.refund(charge_id, 1000)
+    stripe_driver.refund_elsewhere(charge_id, 1000, "USD")
     dispute_id = stripe_driver.dispute(charge_id)
-    stripe_driver.decide(dispute_id, "won")
+    stripe_driver.decide(dispute_id, won=True)
     eventually(lambda: "charge.dispute.closed" in types(receiver, opened.provider_order_id))
     refunds, disputes = [], []
     for arrival in told(receiver, opened.provider_order_id):
@@ -155,30 +130,81 @@ async def test_webhooks_of_refunds_and_disputes_name_their_charge(
 
 
 async def test_cancelled_and_expired_are_told_by_webhook_too(
-    stripe_adapter: StripeAdapter, stripe_driver: StripeDriver, stripe_world: World
+    stripe_adapter: StripeAdapter, stripe_driver: StripeDriver
 ) -> None:
-    _, receiver = stripe_world
+    receiver = stripe_driver.receiver
     for end in ("cancel", "expire"):
-        opened = await stripe_adapter.open_order(request(stripe_driver, capture_automatically=False))
+        opened = await stripe_adapter.open_order(request("USD", capture_automatically=False))
         intent_id = opened.provider_order_id
         stripe_driver.pay(intent_id)
         if end == "cancel":
             await stripe_adapter.cancel(intent_id, f"cancel-{intent_id[-20:]}")
         else:
-            stripe_driver.expire(intent_id)
+            stripe_driver.simulator.act(f"payment_intents/{intent_id}/expire")
         eventually(lambda: "payment_intent.canceled" in types(receiver, intent_id))  # noqa: B023 - awaited here
         contents = [stripe_adapter.read_webhook(arrival.raw) for arrival in told(receiver, intent_id)]
         assert contents[-1].seen.cancelled
         assert [c.state for content in contents for c in content.seen.charges][-1] == "lapsed"
 
 
-async def test_events_of_other_accounts_and_of_live_mode_say_so(
-    stripe_adapter: StripeAdapter, stripe_world: World
+async def test_a_failed_authentication_is_a_decline_of_the_order(
+    stripe_adapter: StripeAdapter, stripe_driver: StripeDriver
 ) -> None:
-    simulator, receiver = stripe_world
-    count = len(receiver.arrivals)
-    simulator.act("webhooks", event="payment_intent.succeeded", account="acct_other", livemode=True,
-                  data={"id": "pi_x", "amount": 1, "currency": "usd", "status": "canceled"})  # fmt: skip
-    arrival = eventually(lambda: receiver.arrivals[count:])[0]
-    content = stripe_adapter.read_webhook(arrival.raw)
-    assert (content.account, content.live) == ("acct_other", True)
+    opened = await stripe_adapter.open_order(request("USD"))
+    stripe_driver.pay(opened.provider_order_id, "authentication_failed")
+    (charge,) = (await stripe_adapter.read(opened.provider_order_id)).charges
+    assert (charge.charge_id, charge.state) == (opened.provider_order_id, "failed")
+    assert charge.failure
+    assert await stripe_adapter.read_charge(charge.charge_id) == charge
+
+
+async def test_an_authorisation_that_nobody_captures_lapses(
+    stripe_adapter: StripeAdapter, stripe_driver: StripeDriver
+) -> None:
+    opened = await stripe_adapter.open_order(request("USD", capture_automatically=False))
+    stripe_driver.pay(opened.provider_order_id)
+    stripe_driver.simulator.act(f"payment_intents/{opened.provider_order_id}/expire")
+    seen = await stripe_adapter.read(opened.provider_order_id)
+    assert [charge.state for charge in seen.charges] == ["lapsed"]
+
+
+@pytest.mark.parametrize(("succeeded", "state"), [(True, "captured"), (False, "failed")])
+async def test_a_payment_under_way_is_pending_and_never_cancelled(
+    stripe_adapter: StripeAdapter, stripe_driver: StripeDriver, succeeded: bool, state: str
+) -> None:
+    opened = await stripe_adapter.open_order(request("USD"))
+    charge_id = stripe_driver.pay(opened.provider_order_id, "processing")
+    assert (await stripe_adapter.read_charge(charge_id)).state == "pending"
+    with pytest.raises(Rejected, match="cancel-refused"):
+        await stripe_adapter.cancel(opened.provider_order_id, f"cancel-{charge_id[-20:]}")
+    stripe_driver.simulator.act(f"payment_intents/{opened.provider_order_id}/settle", succeeded=succeeded)
+    (charge,) = (await stripe_adapter.read(opened.provider_order_id)).charges
+    assert (charge.charge_id, charge.state) == (charge_id, state)
+
+
+async def test_an_inquiry_moves_no_money(stripe_adapter: StripeAdapter, stripe_driver: StripeDriver) -> None:
+    opened = await stripe_adapter.open_order(request("USD"))
+    dispute_id = stripe_driver.dispute(stripe_driver.pay(opened.provider_order_id), inquiry=True)
+    (asked,) = (await stripe_adapter.read(opened.provider_order_id)).disputes
+    assert (asked.kind, asked.state, asked.money) == ("inquiry", "open", "none")
+    stripe_driver.simulator.act(f"disputes/{dispute_id}/closed")
+    (closed,) = (await stripe_adapter.read(opened.provider_order_id)).disputes
+    assert (closed.state, closed.money) == ("closed", "none")
+
+
+async def test_what_was_paid_out_names_its_payout(
+    stripe_adapter: StripeAdapter, stripe_driver: StripeDriver
+) -> None:
+    since = datetime.now(UTC).replace(microsecond=0)
+    paid = [
+        stripe_driver.pay((await stripe_adapter.open_order(request("USD"))).provider_order_id) for _ in "12"
+    ]
+    stripe_driver.dispute(paid[0])
+    stripe_driver.pay_out()
+    window = (since, datetime.now(UTC) + timedelta(minutes=1))
+    lines = [line async for line in stripe_adapter.list_settlement_lines(*window)]
+    assert {line.kind for line in lines} >= {"payment", "dispute", "payout"}
+    ours = [line for line in lines if line.charge_id in paid]
+    assert len(ours) == 3
+    (payout,) = {line.settlement_id for line in ours}
+    assert payout

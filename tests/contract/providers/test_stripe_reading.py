@@ -12,7 +12,7 @@ from shared.errors import Malformed, Rejected
 from shared.messages.facts import WebhookContent
 from shared.money import exponent
 from shared.providers.stripe import amounts
-from tests.contract.providers.stripe_driver import stripe_adapter_at
+from tests.contract.providers.drivers.stripe import stripe_adapter_at
 
 ADAPTER = stripe_adapter_at("http://127.0.0.1:9")
 Json = dict[str, Any]

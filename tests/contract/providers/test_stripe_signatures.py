@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.errors import Malformed, Rejected
 from shared.providers.stripe.signatures import signature
-from tests.contract.providers.stripe_driver import stripe_adapter_at
+from tests.contract.providers.drivers.stripe import stripe_adapter_at
 from tests.contract.simulator.stripe_running import OLD_STRIPE_SECRET, SECRET_KEY, STRIPE_SECRET
 
 AT = 1_700_000_000

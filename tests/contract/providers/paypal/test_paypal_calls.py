@@ -3,26 +3,18 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import get_type_hints
 
 import pytest
 
 from shared.errors import NotFound, Rejected, Unavailable
 from shared.messages.facts import Seen, SettlementLine
-from shared.providers.base import Adapter
 from shared.providers.paypal import PayPalAdapter
-from shared.providers.paypal.entities import Amount
-from tests.contract.providers.paypal.conftest import adapter_at
-from tests.contract.providers.paypal.scenarios import giving_back, request, taking
+from tests.contract.providers.contract.orders import giving_back, request, taking
+from tests.contract.providers.drivers.paypal import paypal_adapter_at
 from tests.contract.simulator.paypal.running import PayPalSimulator, Receiver
 from tests.contract.simulator.running import eventually
 
 LONG_AGO = timedelta(days=40)  # more than the report's 31 days: two windows
-
-
-def test_the_adapter_has_all_that_services_ask_for(adapter: PayPalAdapter) -> None:
-    wanted = {name for name in (*vars(Adapter), *get_type_hints(Adapter)) if not name.startswith("_")}
-    assert [name for name in wanted if not hasattr(adapter, name)] == []
 
 
 async def test_the_buyer_is_sent_to_paypal_and_comes_back_with_our_order(
@@ -116,24 +108,10 @@ async def test_a_revoked_token_is_renewed_once_by_one_of_many(
 
 
 async def test_a_wrong_secret_is_unavailable_and_says_so(simulator: PayPalSimulator) -> None:
-    adapter = adapter_at(simulator.base, client_secret="another client secret")
+    adapter = paypal_adapter_at(simulator.base, client_secret="another client secret")
     with pytest.raises(Unavailable, match="provider-misconfigured"):
         await adapter.open_order(request("USD"))
     await adapter.close()
-
-
-@pytest.mark.parametrize(("currency", "amount", "value"), [("HUF", 12_300, "123"), ("JPY", 500, "500")])
-async def test_currencies_without_decimals_at_paypal(
-    adapter: PayPalAdapter, simulator: PayPalSimulator, currency: str, amount: int, value: str
-) -> None:
-    opened = await adapter.open_order(request(currency, amount))
-    assert (opened.amount, opened.currency) == (amount, currency)
-    simulator.paypal(f"orders/{opened.provider_order_id}/approve")
-    charge = await adapter.capture(taking(opened))
-    assert (charge.amount, charge.currency) == (amount, currency)
-    assert simulator.row("captures", charge.charge_id)["amount"] == amount
-    (unit,) = (await adapter._order(opened.provider_order_id)).purchase_units
-    assert unit.amount == Amount(currency, value)
 
 
 async def test_the_report_lists_payments_refunds_and_every_line_of_the_account(

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from shared.errors import PaystreamError, Rejected, Unavailable
 from shared.providers.paypal import PayPalAdapter
 from shared.providers.paypal.certificates import CERTIFICATE_BYTES_MAX, FETCHES_MAX, Certificates
+from tests.contract.providers.drivers.paypal import paypal_adapter_at
 from tests.contract.providers.paypal.chains import NOW, PATH, SIGNING_KEY, Host, Root, hosting
-from tests.contract.providers.paypal.conftest import adapter_at
 from tests.contract.simulator.paypal.running import WEBHOOK_ID
 
 BODY = b'{"id":"WH-1","event_type":"PAYMENT.CAPTURE.COMPLETED","resource":{}}'
@@ -36,7 +36,7 @@ def host() -> Iterator[Host]:
 async def adapter(host: Host, tmp_path: Path) -> AsyncIterator[PayPalAdapter]:
     roots = tmp_path / "root.pem"
     roots.write_bytes(ROOT.pem)
-    adapter = adapter_at(
+    adapter = paypal_adapter_at(
         "http://127.0.0.1:9", certificate_hosts=[host.origin], certificate_authorities=str(roots)
     )
     yield adapter
