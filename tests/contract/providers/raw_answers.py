@@ -35,6 +35,11 @@ class Answers:
     token_delay: threading.Event | None = None
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64  # callers at once; with fewer a busy machine makes them wait for a second
+
+
 @contextmanager
 def answering() -> Iterator[Answers]:
     class Handler(BaseHTTPRequestHandler):
@@ -62,8 +67,7 @@ def answering() -> Iterator[Answers]:
         def log_message(self, *_args: object) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     told = Answers(f"http://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
