@@ -121,7 +121,8 @@ class WebhookContent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """A webhook, read. `known` is false for event types that carry nothing for us: kept and counted.
 
     `provider_order_id`, else `charge_id`, says whose it is. `hint`: nothing in it is believed, the order is
-    read instead (PayPal signs only a checksum of the body).
+    read instead (PayPal signs only a checksum of the body). `approval`: it hints that the buyer agreed, once
+    more perhaps.
     """
 
     event_type: str
@@ -132,6 +133,7 @@ class WebhookContent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     provider_order_id: str | None = None
     charge_id: str | None = None
     hint: bool = False
+    approval: bool = False
 
 
 # --- results of tasks: messages that never travel over Kafka ---------------------------------------------

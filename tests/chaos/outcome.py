@@ -27,7 +27,9 @@ async def settle(system: System, load: Workload, what: str, left_half_done: int 
     )
     for finding in verdict.broken:
         print(f"  {finding}")
-    assert load.unfinished == {}
+    for order_id, why in load.unfinished.items():
+        print(f"  {order_id} is not done: {why}\n  {load.wishes[order_id]}\n{await system.story(order_id)}")
+    assert not load.unfinished, f"{len(load.unfinished)} shoppers are not done"
     assert [finding.invariant for finding in verdict.broken] == []
     return repeated
 

@@ -1,6 +1,7 @@
 """A whole system of real processes, hurt on purpose; and how to know when it has come to rest."""
 
 import asyncio
+import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -187,6 +188,16 @@ class System:
         ):
             assert response.status == 200, await response.text()
             return await response.json()
+
+    async def story(self, order_id: str) -> str:
+        """What an operator is told about this order: `paystream payment show`."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "paystream", "payment", "show", order_id),
+            env=self.stack.wiring.service_env("payments") | {"COLUMNS": "160"},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        return (await process.communicate())[0].decode()
 
     # --- rest ---------------------------------------------------------------------------------------------
 

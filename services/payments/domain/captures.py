@@ -82,8 +82,10 @@ def capture_ended(payment: Payment, result: CaptureEnded, now: datetime, policy:
     attempt = next((a for a in after.attempts if a.id == result.attempt_id), None)
     if result.number and attempt is not None and _was_declined(result):
         declined = max(attempt.captures_declined, result.number)
-        # every return of the buyer until now belongs to the approval that was declined
-        ended = replace(attempt, captures_declined=declined, captured_for=attempt.verify_asked)
+        # every approval and return of the buyer until now belongs to the capture that was declined
+        ended = replace(
+            attempt, captures_declined=declined, captured_for=attempt.verify_asked, approved=False
+        )
         after = with_attempt(after, ended)
     if result.refused and result.charge is not None and result.charge.state == "authorized":
         after = flag(after, "capture_refused", result.charge.charge_id, result.refused, now)

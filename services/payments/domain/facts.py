@@ -29,6 +29,11 @@ def webhook_received(
     attempt = _attempt_meant(payment, provider, content)
     if attempt is None:
         return Decision(payment)
+    if content.approval and attempt.captures_declined and payment.standing is None:
+        # Seen again after a decline, it may be a new approval: as good a reason as the buyer's return.
+        asked = replace(attempt, verify_asked=attempt.verify_asked + 1)
+        after = with_attempt(payment, asked)
+        return settle(payment, after, now, policy, tasks=(_verify_look(after, asked),))
     look = replace(look_task(payment, attempt.id, "asked", 0.0), priority=VERIFY_LOOK)
     return settle(payment, payment, now, policy, tasks=(look,))
 

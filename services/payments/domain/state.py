@@ -35,7 +35,8 @@ BY_HAND = "hand"  # the provider of a charge that a person marked; no adapter ha
 class Attempt(msgspec.Struct, frozen=True):
     """One order at one provider. `id` is the reference we give there, and derives from our own row.
 
-    `verify_asked` counts the buyer's returns, `verify_answered` the newest one that a read has answered.
+    `verify_asked` counts the buyer's returns (after a decline also what hints at a new approval),
+    `verify_answered` the newest one that a read has answered.
     `amount` and `currency` are what the provider was asked for, `why` is what decided for this provider.
     Superseded: the buyer chose another provider. Abandoned: its create got no answer, another provider was
     asked instead.

@@ -8,7 +8,8 @@ from shared.messages.facts import WebhookContent
 from shared.providers.paypal.entities import DisputedTransaction, Link, Supplementary
 
 # What changes something for an order of ours (PayPal docs, Webhook event names).
-ORDER_EVENTS = frozenset({"CHECKOUT.ORDER.APPROVED", "CHECKOUT.ORDER.COMPLETED", "CHECKOUT.ORDER.VOIDED"})
+APPROVAL_EVENT = "CHECKOUT.ORDER.APPROVED"
+ORDER_EVENTS = frozenset({APPROVAL_EVENT, "CHECKOUT.ORDER.COMPLETED", "CHECKOUT.ORDER.VOIDED"})
 REVERSAL_EVENT = "CHECKOUT.PAYMENT-APPROVAL.REVERSED"
 CAPTURE_EVENTS = frozenset(
     f"PAYMENT.CAPTURE.{what}" for what in ("COMPLETED", "PENDING", "DENIED", "DECLINED")
@@ -91,6 +92,7 @@ def webhook(body: bytes, account: str) -> WebhookContent:
         provider_order_id=order_id or None,
         charge_id=charge_id or None,
         hint=True,
+        approval=event.event_type == APPROVAL_EVENT,
     )
 
 

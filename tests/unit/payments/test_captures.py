@@ -15,6 +15,7 @@ from shared.messages.facts import (
     LapseDue,
     Looked,
     Seen,
+    WebhookContent,
 )
 from shared.messages.payments import CancelOrder, CapturePayment, ConfirmCheckout
 from tests.unit.payments.examples import AMOUNT, SOMEONE, THREE, Story, charge
@@ -116,12 +117,12 @@ def approved(times: int = 1) -> Story:
     return story
 
 
-def look(story: Story, verify: int = 0) -> Story:
+def look(story: Story, verify: int = 0, *, is_approved: bool = True) -> Story:
     result = Looked(
         order_id="order-1",
         attempt_id=story.payment.attempts[0].id,
         reason="verify" if verify else "asked",
-        seen=Seen(approved=True),
+        seen=Seen(provider_order_id="order_P1", approved=is_approved),
         verify=verify,
     )
     return story.tell(facts.looked(story.payment, result, story.now, story.policy))
@@ -130,6 +131,14 @@ def look(story: Story, verify: int = 0) -> Story:
 def came_back(story: Story) -> Story:
     command = ConfirmCheckout(order_id="order-1", provider="paypal", provider_order_id="order_P1")
     return story.tell(facts.confirm_checkout(story.payment, command, SOMEONE, story.now, story.policy))
+
+
+def told_of_an_approval(story: Story) -> Story:
+    content = WebhookContent(
+        event_type="CHECKOUT.ORDER.APPROVED", account="acc", live=None, known=True,
+        provider_order_id="order_P1", hint=True, approval=True,
+    )  # fmt: skip
+    return story.tell(facts.webhook_received(story.payment, "paypal", content, story.now, story.policy))
 
 
 def capture_of_approval(story: Story, fact: ChargeFact | None, number: int = 1, refused: str = "") -> Story:
@@ -163,6 +172,29 @@ def test_a_declined_instrument_is_tried_again_only_when_the_buyer_came_back() ->
     assert request["key"] == f"{story.payment.attempts[0].id}-c2"
     capture_of_approval(story, charge("captured", "CAP-2"), number=2)
     assert story.payment.status == "paid"
+
+
+def test_a_buyer_who_approves_anew_and_closes_the_browser_is_captured() -> None:
+    story = capture_of_approval(approved(), charge("failed", "order_P1-1"), refused="declined")
+    look(told_of_an_approval(story), verify=1)
+    (request,) = story.asked("capture")
+    assert request["key"] == f"{story.payment.attempts[0].id}-c2"
+    capture_of_approval(story, charge("captured", "CAP-2"), number=2)
+    assert story.payment.status == "paid"
+
+
+def test_the_late_webhook_of_an_approval_that_was_declined_captures_nothing() -> None:
+    story = capture_of_approval(approved(), charge("failed", "order_P1-1"), refused="declined")
+    look(told_of_an_approval(story), verify=1, is_approved=False)
+    assert story.asked("capture") == []
+    assert (story.payment.status, story.payment.detail) == ("failed", "declined")
+
+
+def test_an_approval_that_is_told_before_the_decline_belongs_to_the_declined_capture() -> None:
+    story = told_of_an_approval(approved())
+    capture_of_approval(story, charge("failed", "order_P1-1"), refused="declined")
+    look(story)
+    assert story.asked("capture") == []
 
 
 def test_the_buyers_return_is_answered_when_the_capture_has_ended() -> None:

@@ -130,6 +130,7 @@ def test_an_event_says_where_to_look(
     content = events.webhook(event(kind, resource), "MERCHANT")
     assert (content.provider_order_id, content.charge_id) == (order_id, charge_id)
     assert (content.known, content.hint, content.account) == (True, True, "MERCHANT")
+    assert content.approval == (kind == "CHECKOUT.ORDER.APPROVED")
     assert events.identity(event(kind, resource)) == ("WH-1", order_id or charge_id)
 
 
