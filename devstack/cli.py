@@ -146,9 +146,9 @@ def _running(options: Options, *, fresh: bool) -> Iterator[Stack]:
         if fresh:
             stack.folder.wipe()
         _on_signals(stack)
-        stack.start()
-        narrator.rest()
         try:
+            stack.start()
+            narrator.rest()
             yield stack
         finally:
             narrator.resume()

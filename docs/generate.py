@@ -69,6 +69,9 @@ def states() -> str:
         + " < ".join(f"`{s}`" for s in sorted(DISPUTE_RANK, key=lambda s: DISPUTE_RANK[s]))
         + ".",
         "",
+        "Only a refund of a capture is counted and announced: providers let an authorisation go in the form",
+        "of a refund too, and that moves no money of ours.",
+        "",
         "Between two of our own decisions, any order and number of provider facts ends in the same money,",
         "status, provider writes and announcements. Moving a fact across a decision matters only here:",
         "",

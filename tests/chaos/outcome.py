@@ -7,6 +7,8 @@ from tests.chaos.checker.evidence import Evidence
 from tests.chaos.system import System
 from tests.chaos.workload import Workload
 
+STORIES_MAX = 3  # of orders that a finding names
+
 
 async def settle(system: System, load: Workload, what: str, left_half_done: int = 0) -> Counter[str]:
     """Asserts that every shopper got what they paid for and that no invariant is broken.
@@ -27,6 +29,9 @@ async def settle(system: System, load: Workload, what: str, left_half_done: int 
     )
     for finding in verdict.broken:
         print(f"  {finding}")
+    named = " ".join(str(finding) for finding in verdict.broken)
+    for order_id in [order_id for order_id in load.wishes if f" {order_id} " in named][:STORIES_MAX]:
+        print(await system.story(order_id))
     for order_id, why in load.unfinished.items():
         print(f"  {order_id} is not done: {why}\n  {load.wishes[order_id]}\n{await system.story(order_id)}")
     assert not load.unfinished, f"{len(load.unfinished)} shoppers are not done"

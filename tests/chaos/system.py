@@ -40,7 +40,8 @@ _MONEY = """
     SELECT (SELECT count(*) FROM payments.charges WHERE state = 'captured') AS captured,
            (SELECT count(*) FROM payments.payments WHERE paid_at IS NOT NULL) AS paid,
            (SELECT count(*) FROM payments.refunds WHERE state IN ('requested', 'pending')) AS refunding,
-           (SELECT count(*) FROM payments.refunds WHERE state = 'succeeded') AS refunded,
+           (SELECT count(*) FROM payments.refunds r JOIN payments.charges c USING (provider, charge_id)
+            WHERE r.state = 'succeeded' AND c.state = 'captured') AS refunded,
            (SELECT count(*) FROM notifier.mails WHERE state = 'sent') AS mails"""
 
 

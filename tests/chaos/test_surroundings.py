@@ -24,7 +24,7 @@ HOSTILE = {
         "drop": 0.15, "duplicate": 0.3, "copies": 3, "reorder": 0.3, "delay": 0.3, "delay_s": [0, 2],
     },
     "api": [
-        {"path": "POST /v1/orders", "act_then_drop": 0.15, "drop_before": 0.05, "status_500": 0.05,
+        {"path": "POST /v1/orders", "act_then_drop": 0.15, "drop_before": 0.1, "status_500": 0.05,
          "status_502": 0.05, "before": 0.5, "delay": 0.2, "delay_s": [0, 0.5],
          # paid, and the webhooks on their way, before the create is answered
          "next": [{"do": "hold", "times": 5, "delay_s": 1, "pay": {"method": "upi"}}]},

@@ -40,6 +40,20 @@ MUTANTS = (
         (f"{REFUNDS}::test_a_refund_made_in_the_providers_dashboard_is_in_our_books",),
     ),
     Mutant(
+        "an authorisation that was let go counts as money given back",
+        f"{DOMAIN}/amounts.py",
+        "refunds = [r for r in payment.refunds_of_captures if",
+        "refunds = [r for r in payment.refunds if",
+        (f"{REFUNDS}::test_an_authorisation_that_lapsed_and_went_back_is_no_refund",),
+    ),
+    Mutant(
+        "a declined approval is captured again by the webhook of the same one",
+        f"{DOMAIN}/captures.py",
+        "captured_for=attempt.verify_asked, approved=False",
+        "captured_for=attempt.verify_asked",
+        (f"{CAPTURES}::test_the_late_webhook_of_an_approval_that_was_declined_captures_nothing",),
+    ),
+    Mutant(
         "an unknown refund does not block the next one",
         f"{DOMAIN}/refunds.py",
         "if any(r.unknown for r in payment.refunds):",

@@ -7,7 +7,7 @@ from shared.messages.payments import Amounts
 def amounts_of(payment: Payment) -> Amounts:
     """Sums over everything in the order's currency, surplus captures included."""
     charges = [c for c in payment.charges if c.currency == payment.currency]
-    refunds = [r for r in payment.refunds if r.currency == payment.currency]
+    refunds = [r for r in payment.refunds_of_captures if r.currency == payment.currency]
     disputes = [d for d in payment.disputes if d.currency == payment.currency and d.holds_money]
     captured = sum(c.amount for c in charges if c.state == "captured")
     refunded = sum(r.amount for r in refunds if r.state == "succeeded")

@@ -129,8 +129,8 @@ def _declines(before: Payment, after: Payment) -> Iterable[Said]:
 
 def _refunds(before: Payment, after: Payment) -> Iterable[Said]:
     """Each of the three once per refund, in whatever order the provider tells of success and failure."""
-    known = {r.id: r for r in before.refunds}
-    for refund in after.refunds:
+    known = {r.id: r for r in before.refunds_of_captures}
+    for refund in after.refunds_of_captures:
         old = known.get(refund.id)
         view: dict[str, object] = {"refund": refund_view(refund)}
         if old is None:

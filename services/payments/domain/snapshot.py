@@ -30,7 +30,7 @@ def snapshot(payment: Payment) -> PaymentSnapshot:
         ),
         charge_id=standing.charge_id if standing else None,
         charges=tuple(_charge(c) for c in payment.charges),
-        refunds=tuple(refund_view(r) for r in payment.refunds),
+        refunds=tuple(refund_view(r) for r in payment.refunds_of_captures),
         disputes=tuple(dispute_view(d) for d in payment.disputes),
         refundable=refundable(payment, standing) if standing else 0,
         capture=payment.capture,

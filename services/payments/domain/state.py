@@ -217,6 +217,12 @@ class Payment(msgspec.Struct, frozen=True):
         return next((c for c in self.charges if c.stands), None)
 
     @property
+    def refunds_of_captures(self) -> tuple[Refund, ...]:
+        """The refunds that moved our money. Providers let an authorisation go in the form of one, too."""
+        captured = {c.ref for c in self.charges if c.state == "captured"}
+        return tuple(r for r in self.refunds if (r.provider, r.charge_id) in captured)
+
+    @property
     def current(self) -> Attempt | None:
         """The newest attempt that counts: one being opened, or refused, says nothing about money."""
         counting = [a for a in self.attempts if a.state not in ("opening", "refused")]

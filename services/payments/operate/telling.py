@@ -65,9 +65,11 @@ def _charges(story: Story) -> Table:
 
 
 def _refunds(story: Story) -> Table:
+    moved = story.payment.refunds_of_captures
     rows = [
-        (r.id, r.state + (" · unknown" if r.unknown else ""), shown(r.amount, r.currency), r.origin,
-         r.provider_refund_id or "–", _at(r.created_at), " ".join(filter(None, (r.by, r.reason, r.failure))))
+        (r.id, r.state + (" · unknown" if r.unknown else "") + ("" if r in moved else " · of no capture"),
+         shown(r.amount, r.currency), r.origin, r.provider_refund_id or "–", _at(r.created_at),
+         " ".join(filter(None, (r.by, r.reason, r.failure))))
         for r in story.payment.refunds
     ]  # fmt: skip
     columns = ("refund", "state", "amount", "asked by", "provider's id", "at", "why")

@@ -39,9 +39,11 @@ _NOTICES = """
            coalesce(d.series || '-' || lpad(d.number::text, 6, '0'), '') AS number
     FROM notifier.mails m LEFT JOIN notifier.documents d USING (document_id)
     WHERE m.kind NOT IN ('receipt', 'invoice')"""
+# Of captures: what else providers call a refund is an authorisation that was let go.
 _REFUNDS = """
-    SELECT id, order_id, charge_id, provider_order_id, provider_refund_id, state, amount, currency, origin
-    FROM payments.refunds"""
+    SELECT r.id, r.order_id, r.charge_id, r.provider_order_id, provider_refund_id, r.state, r.amount,
+           r.currency, origin
+    FROM payments.refunds r JOIN payments.charges c USING (provider, charge_id) WHERE c.state = 'captured'"""
 _SHOWN = "SELECT order_id, version, snapshot ->> 'status' AS status FROM gateway.payments"
 # `due`: should have been done by now, or is tried again and again. One that came due just now is neither.
 _INTENTS = """

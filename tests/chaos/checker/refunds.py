@@ -58,6 +58,10 @@ def _told_once(evidence: Evidence) -> Iterator[Violation]:
     for (kind, refund_id), times in told.items():
         if times > 1:
             yield doubled(f"{kind} of {refund_id} was said {times} times")
+    known = {refund.id for refund in evidence.books.refunds}
+    for kind, refund_id in told:
+        if refund_id not in known:
+            yield wrong(f"{kind} was said of {refund_id}, which is no refund of a capture")
     for refund in evidence.books.refunds:
         end = {"succeeded": SUCCEEDED, "failed": FAILED}.get(refund.state)
         for kind in (REQUESTED, *([end] if end else [])):

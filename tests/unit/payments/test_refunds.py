@@ -1,9 +1,11 @@
 """The rules of refunds, as sentences."""
 
 import pytest
+from msgspec.structs import replace
 
 from services.payments.domain.amounts import amounts_of
 from services.payments.domain.refunds import refund_ended, refund_payment, refund_unanswered
+from services.payments.domain.snapshot import snapshot
 from shared.messages.base import IdempotencyKey
 from shared.messages.facts import DisputeFact, RefundEnded, RefundFact, RefundState, RefundUnanswered
 from shared.messages.payments import RefundPayment
@@ -122,6 +124,25 @@ def test_a_refund_made_in_the_providers_dashboard_is_in_our_books() -> None:
     assert (story.payment.status, story.payment.refunds[0].origin) == ("partially_refunded", "provider")
     assert amounts_of(story.payment).net == AMOUNT - 10_000
     assert refund(story, AMOUNT).answered()[0] == "refund-exceeds-remaining"
+
+
+def test_an_authorisation_that_lapsed_and_went_back_is_no_refund() -> None:
+    """Razorpay gives back what nobody captured in the form of a refund; it never was ours."""
+    second = charge("lapsed", "pay_2")
+    back = replace(fact("succeeded", AMOUNT), charge_id="pay_2")
+    story = Story().paid().heard(second, refunds=(back,))
+    view = snapshot(story.payment)
+    assert (view.status, view.amounts.net, view.refunds) == ("paid", AMOUNT, ())
+    assert {"RefundRequested", "RefundSucceeded"} & set(story.happened()) == set()
+
+
+def test_a_refund_that_is_told_before_its_capture_is_announced_with_it() -> None:
+    story = Story().placed().asked_to_pay().opened().heard(refunds=(fact("succeeded", 10_000),))
+    assert story.happened()[-1] == "PaymentPending"
+    story.heard(charge("captured"))
+    assert story.happened()[-4:] == [
+        "PaymentPaid", "RefundRequested", "RefundSucceeded", "PaymentPartiallyRefunded",
+    ]  # fmt: skip
 
 
 def test_a_webhook_of_our_own_refund_before_its_answer_is_the_same_refund() -> None:
