@@ -54,6 +54,20 @@ MUTANTS = (
         (f"{CAPTURES}::test_the_late_webhook_of_an_approval_that_was_declined_captures_nothing",),
     ),
     Mutant(
+        "what comes back to a surplus stays with us",
+        f"{DOMAIN}/follow_up.py",
+        'refund_id = new_refund_id(payment, f"{name}/{len(sent)}" if sent else name)',
+        "refund_id = new_refund_id(payment, name)\n            if sent:\n                continue",
+        (f"{REFUNDS}::test_what_comes_back_to_a_surplus_goes_back_too",),
+    ),
+    Mutant(
+        "a surplus that could not go back is forgotten",
+        f"{DOMAIN}/follow_up.py",
+        'payment = flag(payment, "refund_refused", charge.charge_id, failed.failure, now)',
+        "continue",
+        (f"{REFUNDS}::test_a_surplus_that_the_provider_will_not_give_back_waits_for_a_person",),
+    ),
+    Mutant(
         "an unknown refund does not block the next one",
         f"{DOMAIN}/refunds.py",
         "if any(r.unknown for r in payment.refunds):",

@@ -54,16 +54,14 @@ def seen(
     *,
     answered: Payment | None = None,
 ) -> Decision[Payment]:
-    """Joins in all that a provider says of an order at once, money in before money out.
+    """Joins in all that a provider says of an order at once: what a surplus has left is known, too.
 
     `answered`: the payment with what this read settles beside the facts, the buyer's return for one.
     """
     after = charges_learned(answered or payment, provider, what.charges, now)
     after = _attempts_learned(after, provider, what)
-    decision = settle(payment, after, now, policy, tasks=_lapse_tasks(payment, after, now, policy))
-    paid = decision.state
-    after = disputes_learned(refunds_learned(paid, provider, what.refunds, now), provider, what.disputes)
-    return decision if after == paid else decision.then(settle(paid, after, now, policy))
+    after = disputes_learned(refunds_learned(after, provider, what.refunds, now), provider, what.disputes)
+    return settle(payment, after, now, policy, tasks=_lapse_tasks(payment, after, now, policy))
 
 
 def _attempts_learned(payment: Payment, provider: str, what: Seen) -> Payment:

@@ -68,10 +68,17 @@ def _surplus(payment: Payment, now: datetime, policy: Policy) -> tuple[Payment, 
         if payment.standing is None and payment.closed is None:
             continue
         left = refundable(payment, charge)
-        refund_id = new_refund_id(payment, f"surplus/{charge.provider}/{charge.charge_id}")
-        if left == 0 or any(r.id == refund_id for r in payment.refunds):
+        if left == 0:
             continue
-        if _may_refund(charge, left, policy):
+        sent = [
+            r for r in payment.refunds if r.origin == "policy" and (r.provider, r.charge_id) == charge.ref
+        ]
+        if failed := next((r for r in sent if r.state == "failed"), None):
+            payment = flag(payment, "refund_refused", charge.charge_id, failed.failure, now)
+        elif _may_refund(charge, left, policy):
+            # More than once when something that had taken of it came back: a refund made elsewhere failed.
+            name = f"surplus/{charge.provider}/{charge.charge_id}"
+            refund_id = new_refund_id(payment, f"{name}/{len(sent)}" if sent else name)
             reason = "second capture of the order" if payment.standing else f"the order was {payment.closed}"
             payment, task = with_new_refund(payment, charge, refund_id, left, "policy", reason, now)
             tasks.append(task)

@@ -107,8 +107,6 @@ def refund_ended(payment: Payment, result: RefundEnded, now: datetime, policy: P
     elif refund.state == "requested":
         failed = replace(refund, state="failed", failure=result.refused[:300], unknown=False)
         after = with_refund(payment, failed)
-        if refund.origin == "policy":
-            after = flag(after, "refund_refused", refund.charge_id, result.refused[:300], now)
     return settle(payment, after, now, policy)
 
 

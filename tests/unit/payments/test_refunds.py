@@ -187,3 +187,25 @@ def test_a_surplus_capture_may_be_refunded_by_its_id() -> None:
     story = Story().paid().heard(charge("captured", "pay_2"))
     assert refund(story, charge_id="pay_2").answered()[0] == "nothing-to-refund"  # it goes back by itself
     assert refund(story, charge_id="pay_3", key="k2").answered()[0] == "not-paid"
+
+
+def second_capture() -> Story:
+    """Paid by one capture; a second one of the same amount came too."""
+    return Story().paid().heard(charge("captured", "pay_2"))
+
+
+def test_a_surplus_that_the_provider_will_not_give_back_waits_for_a_person() -> None:
+    for state in ("failed", None):
+        story = ended(second_capture(), state)
+        assert [(f.reason, f.subject) for f in story.payment.flags] == [("refund_refused", "pay_2")]
+        assert len(story.payment.refunds) == 1
+
+
+def test_what_comes_back_to_a_surplus_goes_back_too() -> None:
+    """A refund of the surplus in the dashboard was counted, and then it failed."""
+    elsewhere = replace(fact("pending", 1000, "rfnd_dashboard"), charge_id="pay_2")
+    story = Story().paid().heard(charge("captured", "pay_2"), refunds=(elsewhere,))
+    assert [request["amount"] for request in story.asked("refund")] == [AMOUNT - 1000]
+    story.heard(refunds=(replace(elsewhere, state="failed"),))
+    assert [request["amount"] for request in story.asked("refund")] == [AMOUNT - 1000, 1000]
+    assert len({request["refund_id"] for request in story.asked("refund")}) == 2
