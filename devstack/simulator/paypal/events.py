@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Mapping
 
 from devstack.simulator.clock import Clock
-from devstack.simulator.deliveries import Deliveries, Letter
+from devstack.simulator.deliveries import Deliveries
 from devstack.simulator.ledger import Entry
 from devstack.simulator.misbehaviour import Secret
 from devstack.simulator.paypal.account import Account
@@ -15,6 +15,7 @@ from devstack.simulator.paypal.certificates import Certificates
 from devstack.simulator.paypal.entities import Capture, Dispute, Order, Refund
 from devstack.simulator.paypal.ids import debug_id, event_id
 from devstack.simulator.paypal.views import Json, Views, stamp, stamp_ms
+from devstack.simulator.webhooks import Letter
 
 
 def signed_text(transmission_id: str, time: str, webhook_id: str, body: bytes) -> bytes:

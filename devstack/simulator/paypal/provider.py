@@ -7,7 +7,7 @@ from aiohttp import web
 
 from devstack.simulator.agenda import Agenda
 from devstack.simulator.clock import Clock
-from devstack.simulator.deliveries import Deliveries, Policy
+from devstack.simulator.deliveries import Deliveries
 from devstack.simulator.gate import Answer, ApiCall, Gate
 from devstack.simulator.ledger import Entry, Ledger
 from devstack.simulator.paypal.account import DAY_S, Account
@@ -27,6 +27,7 @@ from devstack.simulator.paypal.refunds import Refunds
 from devstack.simulator.paypal.reporting import Reporting
 from devstack.simulator.paypal.tokens import Tokens
 from devstack.simulator.paypal.views import Views
+from devstack.simulator.webhooks import Policy
 
 
 class PayPal:

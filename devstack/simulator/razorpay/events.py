@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from devstack.simulator.clock import Clock
-from devstack.simulator.deliveries import Deliveries, Letter
+from devstack.simulator.deliveries import Deliveries
 from devstack.simulator.ledger import Entry
 from devstack.simulator.misbehaviour import Secret
 from devstack.simulator.razorpay.account import Account
@@ -21,6 +21,7 @@ from devstack.simulator.razorpay.views import (
     refund_json,
     settlement_json,
 )
+from devstack.simulator.webhooks import Letter
 
 
 def webhook_signature(secret: str, body: bytes) -> str:

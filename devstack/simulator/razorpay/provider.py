@@ -6,7 +6,7 @@ from aiohttp import web
 
 from devstack.simulator.agenda import Agenda
 from devstack.simulator.clock import Clock
-from devstack.simulator.deliveries import Deliveries, Policy
+from devstack.simulator.deliveries import Deliveries
 from devstack.simulator.gate import Gate
 from devstack.simulator.ledger import Ledger
 from devstack.simulator.misbehaviour import Misbehaviour
@@ -24,6 +24,7 @@ from devstack.simulator.razorpay.popup import Popup
 from devstack.simulator.razorpay.refund_calls import RefundCalls
 from devstack.simulator.razorpay.refunds import Refunds
 from devstack.simulator.razorpay.settlements import Settlements
+from devstack.simulator.webhooks import Policy
 
 
 class Razorpay:

@@ -6,7 +6,7 @@ import json
 import secrets
 
 from devstack.simulator.clock import Clock
-from devstack.simulator.deliveries import Deliveries, Letter, Webhook
+from devstack.simulator.deliveries import Deliveries
 from devstack.simulator.ledger import Entry
 from devstack.simulator.misbehaviour import Secret
 from devstack.simulator.stripe.account import API_VERSION, Account
@@ -21,6 +21,7 @@ from devstack.simulator.stripe.views import (
     payout_json,
     refund_json,
 )
+from devstack.simulator.webhooks import Letter, Webhook
 
 
 def webhook_signature(secret: str, at: int, body: str) -> str:

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from devstack.simulator.agenda import Agenda
 from devstack.simulator.clock import Clock
-from devstack.simulator.deliveries import Deliveries, Policy
+from devstack.simulator.deliveries import Deliveries
 from devstack.simulator.gate import Gate
 from devstack.simulator.ledger import Ledger
 from devstack.simulator.stripe.account import Account
@@ -24,6 +24,7 @@ from devstack.simulator.stripe.events import Events
 from devstack.simulator.stripe.intents import Intents
 from devstack.simulator.stripe.money_calls import AccountCalls, BalanceCalls, DisputeCalls, RefundCalls
 from devstack.simulator.stripe.refunds import Refunds
+from devstack.simulator.webhooks import Policy
 
 
 class Stripe:
