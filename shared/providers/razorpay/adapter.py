@@ -19,8 +19,9 @@ from shared.messages.facts import (
     WebhookContent,
 )
 from shared.providers.base import Capabilities, CaptureRequest, OrderRequest, RefundRequest, Schedule
-from shared.providers.razorpay import amounts, reading
+from shared.providers.razorpay import amounts, events, reading
 from shared.providers.razorpay.calls import Calls
+from shared.providers.razorpay.entities import Dispute, Order, Payment, Refund, ReportLine
 from shared.providers.razorpay.signatures import (
     SIGNATURE_HEADER,
     checkout_signature,
@@ -90,10 +91,10 @@ class RazorpayAdapter:
             raise Rejected("bad-signature", "wrong")
 
     def webhook_identity(self, headers: Mapping[str, str], body: bytes) -> tuple[str, str]:  # noqa: ARG002 - the id header is not signed
-        return sha256(body).hexdigest(), reading.references(body)
+        return sha256(body).hexdigest(), events.references(body)
 
     def read_webhook(self, body: bytes) -> WebhookContent:
-        return reading.webhook(body)
+        return events.webhook(body)
 
     # --- calls --------------------------------------------------------------------------------------------
 
@@ -113,33 +114,33 @@ class RazorpayAdapter:
             },
         }
         answer = await self._calls.run(lambda c, o: c.order.create(body, **o), writes=True)
-        return self._done(lambda: reading.order(_as(answer, reading.Order)))  # else found by its receipt
+        return self._done(lambda: reading.order(_as(answer, Order)))  # else found by its receipt
 
     async def find_order(self, request: OrderRequest) -> ProviderOrderFact | None:
         answer = await self._read(lambda c, o: c.order.all({"receipt": request.reference}, **o))
-        found = [reading.order(_as(item, reading.Order)) for item in _items(answer)]
+        found = [reading.order(_as(item, Order)) for item in _items(answer)]
         return next((fact for fact in found if fact.reference == request.reference), None)
 
     async def read_order(self, provider_order_id: str) -> ProviderOrderFact:
         answer = await self._read(lambda c, o: c.order.fetch(provider_order_id, **o))
-        return reading.order(_as(answer, reading.Order))
+        return reading.order(_as(answer, Order))
 
     async def read(self, provider_order_id: str) -> Seen:
         answer = await self._read(lambda c, o: c.order.payments(provider_order_id, **o))
-        payments = [_as(item, reading.Payment) for item in _items(answer)]
+        payments = [_as(item, Payment) for item in _items(answer)]
         refunds = [r for p in payments if p.amount_refunded for r in await self._refunds(p.id)]
         return Seen(charges=tuple(reading.charge(p) for p in payments), refunds=tuple(refunds))
 
     async def read_charge(self, charge_id: str) -> ChargeFact:
         answer = await self._read(lambda c, o: c.payment.fetch(charge_id, **o))
-        return reading.charge(_as(answer, reading.Payment))
+        return reading.charge(_as(answer, Payment))
 
     async def capture(self, request: CaptureRequest) -> ChargeFact:
         body = {"currency": request.currency}  # a fresh dict: the SDK writes the amount into it
         answer = await self._write(
             lambda c, o: c.payment.capture(request.charge_id, request.amount, body, **o), "capture-refused"
         )
-        return self._done(lambda: reading.charge(_as(answer, reading.Payment)))
+        return self._done(lambda: reading.charge(_as(answer, Payment)))
 
     async def cancel(self, provider_order_id: str, key: str) -> Seen:  # noqa: ARG002 - Razorpay has no such call
         raise Rejected("cancel-refused", "Razorpay cannot cancel an order or give an authorisation back")
@@ -155,7 +156,7 @@ class RazorpayAdapter:
         answer = await self._write(
             lambda c, o: c.payment.refund(request.charge_id, body, headers=key, **o), "refund-refused"
         )
-        return self._done(lambda: reading.refund(_as(answer, reading.Refund)))
+        return self._done(lambda: reading.refund(_as(answer, Refund)))
 
     async def find_refund(self, request: RefundRequest) -> RefundFact | None:
         refunds = await self._refunds(request.charge_id)
@@ -163,19 +164,19 @@ class RazorpayAdapter:
 
     async def _refunds(self, charge_id: str) -> list[RefundFact]:
         pages = self._pages(lambda c, q, o: c.payment.fetch_multiple_refund(charge_id, q, **o), {}, PAGE)
-        return [reading.refund(_as(item, reading.Refund)) async for item in pages]
+        return [reading.refund(_as(item, Refund)) async for item in pages]
 
     async def list_charges(self, since: datetime, until: datetime) -> AsyncIterator[ChargeFact]:
         async for item in self._pages(lambda c, q, o: c.payment.all(q, **o), _window(since, until), PAGE):
-            yield reading.charge(_as(item, reading.Payment))
+            yield reading.charge(_as(item, Payment))
 
     async def list_refunds(self, since: datetime, until: datetime) -> AsyncIterator[RefundFact]:
         async for item in self._pages(lambda c, q, o: c.refund.all(q, **o), _window(since, until), PAGE):
-            yield reading.refund(_as(item, reading.Refund))
+            yield reading.refund(_as(item, Refund))
 
     async def list_disputes(self, since: datetime, until: datetime) -> AsyncIterator[DisputeFact]:
         async for item in self._pages(lambda c, q, o: c.dispute.all(q, **o), _window(since, until), PAGE):
-            yield reading.dispute(_as(item, reading.Dispute))
+            yield reading.dispute(_as(item, Dispute))
 
     async def list_settlement_lines(self, since: datetime, until: datetime) -> AsyncIterator[SettlementLine]:
         """The settlement report knows days in Indian time; lines outside of the window are left out."""
@@ -183,7 +184,7 @@ class RazorpayAdapter:
         while day <= last:
             query = {"year": day.year, "month": day.month, "day": day.day}
             async for item in self._pages(lambda c, q, o: c.settlement.report(q, **o), query, REPORT_PAGE):
-                line = reading.settlement_line(_as(item, reading.ReportLine))
+                line = reading.settlement_line(_as(item, ReportLine))
                 if since <= line.at < until:
                     yield line
             day += timedelta(days=1)
