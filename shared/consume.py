@@ -16,13 +16,12 @@ from shared import inbox, starts
 from shared.apply import Applier
 from shared.database import cancelled_statement, caused_by_message
 from shared.decision import Answer
-from shared.envelope import decode, fingerprint
+from shared.decoding import decode_record
 from shared.errors import Malformed, NotFound, Rejected
 from shared.health import Health
 from shared.inbox import Incoming, Parking, Record
 from shared.kafka import Topic
 from shared.messages.base import Catalogue
-from shared.messages.payments import ProviderEventReceived
 from shared.observability import MESSAGES
 from shared.pace import Pace
 
@@ -161,26 +160,7 @@ class Loop(Generic[S]):
         return batch, parkings
 
     def _decode(self, record: Record) -> Incoming | None:
-        if record.value is None:
-            return None  # a tombstone: declared to mean nothing on our topics
-        envelope = decode(record.value)
-        if self.keyed and record.key != envelope.subject.encode():
-            raise Malformed("wrong-key", "the Kafka key is not the subject of the message")
-        if envelope.type not in self.catalogue:
-            self._check_unknown(envelope.type)
-            return None
-        message = self.catalogue.decode(envelope)
-        body = message.body if isinstance(message, ProviderEventReceived) else bytes(envelope.data)
-        return Incoming(envelope.id, envelope, message, fingerprint(body), record)
-
-    def _check_unknown(self, type_: str) -> None:
-        """Raises Malformed for what must not be skipped: a command, or a new version of an event we read."""
-        if self.commands:
-            raise Malformed("unknown-command", f"no command of type {type_} is known here")
-        if type_.rpartition(".v")[0] in {known.rpartition(".v")[0] for known in self.catalogue.classes}:
-            raise Malformed(
-                "unknown-version", f"{type_} is a version of a known event that is not known here"
-            )
+        return decode_record(record, self.catalogue, keyed=self.keyed, commands=self.commands)
 
     # --- the failure ladder ---------------------------------------------------------------------------------
 

@@ -165,14 +165,14 @@ _INBOX = (
     ),
     Mutant(
         "the Kafka key is not compared with the subject",
-        "shared/consume.py",
-        "if self.keyed and record.key",
-        "if not self.keyed and record.key",
+        "shared/decoding.py",
+        "if keyed and record.key",
+        "if not keyed and record.key",
         (f"{POISON}::test_each_unreadable_command_is_parked_whole_and_the_others_flow",),
     ),
     Mutant(
         "a new version of a known event is skipped",
-        "shared/consume.py",
+        "shared/decoding.py",
         'if type_.rpartition(".v")[0] in',
         'if type_.rpartition("?")[0] in',
         (f"{POISON}::test_unknown_events_are_skipped_and_new_versions_of_known_ones_parked",),
