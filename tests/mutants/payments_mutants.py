@@ -2,7 +2,10 @@
 
 from tests.mutants.mutant import Mutant
 
-RULES = "tests/unit/payments/test_rules.py"
+ATTEMPTS = "tests/unit/payments/test_attempts.py"
+CHARGES = "tests/unit/payments/test_charges.py"
+ENDINGS = "tests/unit/payments/test_endings.py"
+ORDERS = "tests/unit/payments/test_orders.py"
 ORDER_OF_FACTS = "tests/unit/payments/test_order_of_facts.py"
 CALLS = "tests/unit/payments/test_performers.py"
 DOMAIN = "services/payments/domain"
@@ -13,7 +16,7 @@ _CREATES = (
         f"{DOMAIN}/opening.py",
         '"lookup_first": tries > 0,',
         '"lookup_first": False,',
-        (f"{RULES}::test_an_unanswered_create_is_unknown_and_looked_up_never_created_again_blindly",),
+        (f"{ATTEMPTS}::test_an_unanswered_create_is_unknown_and_looked_up_never_created_again_blindly",),
     ),
     Mutant(
         "a create is not looked up after a crash",
@@ -34,21 +37,21 @@ _CREATES = (
         f"{DOMAIN}/orders.py",
         "if payment.registered and (payment.attempts or payment.closed or payment.standing):",
         "if payment.registered and (payment.closed or payment.standing):",
-        (f"{RULES}::test_new_content_after_an_attempt_is_refused",),
+        (f"{ORDERS}::test_new_content_after_an_attempt_is_refused",),
     ),
     Mutant(
         "a second buyer's tab opens a second attempt",
         f"{DOMAIN}/attempts.py",
         'newest.state in ("opening", "unanswered", "open"):',
         'newest.state in ("unanswered", "open"):',
-        (f"{RULES}::test_everyone_who_asks_while_it_is_opened_gets_the_same_answer",),
+        (f"{ATTEMPTS}::test_everyone_who_asks_while_it_is_opened_gets_the_same_answer",),
     ),
     Mutant(
         "a refusal after silence breaks on the transition table",
         f"{DOMAIN}/status.py",
         'Transition("processing", "created", "the provider',
         'Transition("processing", "failed", "the provider',
-        (f"{RULES}::test_an_unanswered_create_that_is_refused_in_the_end_lets_the_buyer_try_again",),
+        (f"{ATTEMPTS}::test_an_unanswered_create_that_is_refused_in_the_end_lets_the_buyer_try_again",),
     ),
 )
 
@@ -58,7 +61,7 @@ _FACTS = (
         f"{DOMAIN}/follow_up.py",
         'payment = flag(payment, "duplicate_capture", charge.charge_id, note, now)',
         "payment = replace(payment, updated_at=now) if note else payment",
-        (f"{RULES}::test_a_surplus_above_the_cap_waits_for_a_person",),
+        (f"{CHARGES}::test_a_surplus_above_the_cap_waits_for_a_person",),
     ),
     Mutant(
         "PaymentPaid is said for each capture",
@@ -81,14 +84,14 @@ _FACTS = (
     )
     after = _learned(after, command.provider, (believed,), now)
     if asker""",
-        (f"{RULES}::test_a_browser_alone_never_pays",),
+        (f"{CHARGES}::test_a_browser_alone_never_pays",),
     ),
     Mutant(
         "another amount or currency pays the order",
         f"{DOMAIN}/state.py",
         "return charge.amount == self.amount\n",
         "return charge.amount > 0\n",
-        (f"{RULES}::test_another_amount_or_currency_changes_no_status_and_waits_for_a_person",),
+        (f"{CHARGES}::test_another_amount_or_currency_changes_no_status_and_waits_for_a_person",),
     ),
     Mutant(
         "the fact that comes last wins",
@@ -102,14 +105,14 @@ _FACTS = (
         f"{DOMAIN}/settle.py",
         "created=created)) or tuple(_ended(before, after))",
         "created=created))",
-        (f"{RULES}::test_a_silent_attempt_is_looked_at_on_schedule_until_it_expires",),
+        (f"{ENDINGS}::test_a_silent_attempt_is_looked_at_on_schedule_until_it_expires",),
     ),
     Mutant(
         "an attempt of another order is taken for this one's",
         f"{DOMAIN}/facts.py",
         "if attempt is None or attempt.provider != command.provider:",
         "attempt = attempt or payment.newest\n    if attempt is None:",
-        (f"{RULES}::test_ids_of_another_order_are_a_mismatch",),
+        (f"{CHARGES}::test_ids_of_another_order_are_a_mismatch",),
     ),
 )
 
@@ -119,14 +122,14 @@ _CAPTURES_AND_ENDS = (
         f"{DOMAIN}/follow_up.py",
         'payment.capture != "automatic" or taking(payment)',
         'payment.capture != "automatic"',
-        (f"{RULES}::test_a_later_authorisation_waits_while_another_is_being_captured",),
+        (f"{CHARGES}::test_a_later_authorisation_waits_while_another_is_being_captured",),
     ),
     Mutant(
         "a closed order's late authorisation is captured",
         f"{DOMAIN}/follow_up.py",
         "return payment.standing is None and payment.closed is None",
         "return payment.standing is None",
-        (f"{RULES}::test_a_late_authorisation_of_a_closed_order_is_left_to_lapse",),
+        (f"{ENDINGS}::test_a_late_authorisation_of_a_closed_order_is_left_to_lapse",),
     ),
     Mutant(
         "a capture is done again without a read",
@@ -140,14 +143,14 @@ _CAPTURES_AND_ENDS = (
         f"{DOMAIN}/follow_up.py",
         'payment = flag(payment, "late_success", first.charge_id, note, now)',
         "payment = replace(payment, paid_at=now) if note else payment",
-        (f"{RULES}::test_money_after_the_end_is_late_success_announced_and_flagged",),
+        (f"{ENDINGS}::test_money_after_the_end_is_late_success_announced_and_flagged",),
     ),
     Mutant(
         "an order is closed without a last look at what is open",
         f"{DOMAIN}/facts.py",
         "or under_way or open_ones or payment.closed",
         "or under_way or payment.closed",
-        (f"{RULES}::test_an_order_whose_time_is_over_is_closed_after_a_last_look",),
+        (f"{ENDINGS}::test_an_order_whose_time_is_over_is_closed_after_a_last_look",),
     ),
 )
 

@@ -7,7 +7,7 @@ import msgspec
 
 from services.payments.domain import facts
 from services.payments.domain.attempts import attempt_opened, create_payment
-from services.payments.domain.orders import place_order
+from services.payments.domain.orders import cancel_order, place_order
 from services.payments.domain.state import Asker, Payment, Policy, ProviderPolicy
 from shared.decision import Answer, Decision, Outgoing, Task
 from shared.messages.facts import (
@@ -15,12 +15,13 @@ from shared.messages.facts import (
     ChargeFact,
     ChargeState,
     DisputeFact,
+    Looked,
     ProviderOrderFact,
     RefundFact,
     Seen,
 )
 from shared.messages.orders import Customer, OrderLine, OrderPlaced
-from shared.messages.payments import CreatePayment
+from shared.messages.payments import CancelOrder, ConfirmCheckout, CreatePayment
 from shared.providers.razorpay.adapter import RazorpayAdapter
 from shared.settings import RazorpaySettings
 
@@ -165,3 +166,30 @@ class Story:
 
     def awaiting_buyer(self) -> "Story":
         return self.placed().asked_to_pay().opened()
+
+
+def seen(story: Story, *charges: ChargeFact) -> Story:
+    return story.heard(*charges)
+
+
+def verified(story: Story, asker: Asker = SOMEONE) -> Story:
+    command = ConfirmCheckout(order_id="order-1", provider="razorpay", provider_order_id="order_P1")
+    return story.tell(facts.confirm_checkout(story.payment, command, asker, story.now, POLICY))
+
+
+def looked(story: Story, *charges: ChargeFact, verify: int = 0, round_: int = 0, late: bool = False) -> Story:
+    result = Looked(
+        order_id="order-1",
+        attempt_id=story.payment.attempts[0].id,
+        reason="verify" if verify else "late" if late else "schedule",
+        seen=Seen(charges=charges),
+        verify=verify,
+        round=round_,
+    )
+    story.open_tasks.pop(f"look:{result.attempt_id}", None)
+    return story.tell(facts.looked(story.payment, result, story.now, POLICY))
+
+
+def cancelled(story: Story) -> Story:
+    command = CancelOrder(order_id="order-1", reason="changed my mind")
+    return story.tell(cancel_order(story.payment, command, SOMEONE, story.now, POLICY))
