@@ -12,7 +12,7 @@ LOCK := --quiet --universal --generate-hashes --no-emit-index-url --no-annotate 
 CODE := $(wildcard paystream services shared devstack tests bench docs)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check format lock bench soak mutants clean
+.PHONY: help setup demo up down test check inspect format lock bench soak mutants clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -27,14 +27,16 @@ up: setup ## start everything and stay up
 	@$(PY) -m devstack up $(STACK)
 
 test: setup ## every test, on real Kafka and PostgreSQL
-	@PAYSTREAM_SEQUENCES=2500 $(PY) -m pytest -n 2 $(PYTEST)
+	@PAYSTREAM_SEQUENCES=2500 $(PY) -m pytest -n 3 $(PYTEST)
 
-check: setup ## format, lint, types, import rules, unit tests
+check: inspect ## format, lint, types, import rules, unit tests
+	@$(PY) -m pytest -q tests/unit $(PYTEST)
+
+inspect: setup ## what `make check` does without a test
 	@$(PY) -m ruff format --check $(CODE)
 	@$(PY) -m ruff check $(CODE)
 	@$(PY) -m mypy
 	@$(VENV)/bin/lint-imports
-	@$(PY) -m pytest -q tests/unit $(PYTEST)
 
 format: setup ## format and mend what can be mended
 	@$(PY) -m ruff format $(CODE)

@@ -13,7 +13,9 @@ from devstack.process import StackError
 from tests.servers import DatabaseUrls, Servers, new_database, servers
 
 # Tests that start a whole system take the machine in turn; all others run beside each other.
-ONE_AT_A_TIME = ("tests/e2e/", "tests/chaos/", "tests/integration/devstack/test_whole_system.py")
+ONE_AT_A_TIME = ("tests/integration/devstack/test_whole_system.py", "tests/chaos/", "tests/e2e/")
+# What takes longest begins first, so that no worker is left alone with it at the end.
+LONGEST_FIRST = (*ONE_AT_A_TIME, "tests/integration/", "tests/unit/payments/test_order_of", "tests/contract/")
 
 
 class BySubject(LoadScopeScheduling):  # type: ignore[misc] # pytest-xdist publishes no types
@@ -24,7 +26,19 @@ class BySubject(LoadScopeScheduling):  # type: ignore[misc] # pytest-xdist publi
         return "whole-system" if path.startswith(ONE_AT_A_TIME) else path
 
 
+def _turn(item: pytest.Item) -> int:
+    begins = (n for n, start in enumerate(LONGEST_FIRST) if item.nodeid.startswith(start))
+    return next(begins, len(LONGEST_FIRST))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On workers alone: who runs one folder after the other wants the quick answers first."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=_turn)
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> BySubject:
+    config.option.loadscopereorder = False  # it would begin with the files that have the most tests
     return BySubject(config, log)
 
 
