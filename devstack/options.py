@@ -1,6 +1,7 @@
 """What may be chosen about a stack."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class Options:
     time_scale: float = 1.0
     seed: int = 0
     topic_prefix: str = ""
+    service_env: Mapping[str, str] = field(default_factory=dict)  # over what services are given anyway
     respawn: bool = False  # start again what died without being asked to
 
     def wanted_ports(self) -> dict[int, str]:

@@ -113,7 +113,7 @@ class Stack:
         with self._changing:
             if name in self.processes:
                 self.stop_part(name)
-            whole = self.wiring.service_env(service, instance) | (env or {})
+            whole = self._service_env(service, instance) | (env or {})
             self._add(name, self.wiring.service_command(service), whole)
             self._launch(name)
         self.wait_ready(name)
@@ -228,12 +228,15 @@ class Stack:
         if options.parts is Parts.EVERYTHING:
             operator_env.write(wiring)
             for service in SERVICES:
-                self._add(service, wiring.service_command(service), wiring.service_env(service))
+                self._add(service, wiring.service_command(service), self._service_env(service))
             self._add("shop", wiring.shop_command(), wiring.shop_env())
         for name in self.processes:
             self._launch(name)
         for name in self.processes:
             self.wait_ready(name)
+
+    def _service_env(self, service: str, instance: int = 1) -> dict[str, str]:
+        return self.wiring.service_env(service, instance) | dict(self.options.service_env)
 
     def _add(self, name: str, command: list[str], env: dict[str, str]) -> None:
         self.processes[name] = Process(name, command, self.folder.logs / f"{name}.log", env, ROOT)

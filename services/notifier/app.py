@@ -40,12 +40,13 @@ from shared.kafka import NOTIFIER_COMMANDS, ORDERS_EVENTS, PAYMENTS_EVENTS, Topi
 from shared.messages.base import Catalogue, Message
 from shared.preflight import Unfit
 from shared.service import Kit
-from shared.tasks import ClaimedTask, Tasks
+from shared.tasks import CALL_MARGIN_S, ClaimedTask, Tasks
 
 log = structlog.get_logger()
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 COUNTED_EVERY_S = 15.0
+SMTP_SHARE = 0.8  # of the time that a task's lease leaves: every end of a try is recorded by who saw it
 REMINDERS_AT_ONCE = 4  # each is a moment's work
 WAITING_PER_THREAD = 4  # so that a thread finds the next document while results are written
 UNSETTLED = Gauge(
@@ -155,6 +156,7 @@ def _tasks(kit: Kit, settings: NotifierSettings, links: Links, applier: Applier[
         username=smtp.username,
         password=smtp.password.get_secret_value(),
         ca_file=smtp.ca_file,
+        total_timeout_s=SMTP_SHARE * (settings.lease_s - CALL_MARGIN_S),
     )
     send_mail = SendMail(kit.engine, shop, composer, server, links, threads)
     gather = Gatherer(applier.apply_results)
@@ -169,6 +171,7 @@ def _tasks(kit: Kit, settings: NotifierSettings, links: Links, applier: Applier[
         {"typeset": set_document, "mail": send_mail, "remind": remind},
         lambda task, message: gather(_result(task, message)),
         slots,
+        settings.lease_s,
         telling_max=sum(slots.values()),
     )
 

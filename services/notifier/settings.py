@@ -100,6 +100,7 @@ class NotifierSettings(ServiceSettings):
     smtp: SmtpSettings
     shop: ShopSettings
     documents: DocumentSettings
+    lease_s: float = Field(default=30.0, ge=8)  # how long a mail that died with its worker waits for another
     merchant_email: str = ""  # who is told of disputes and their deadlines; empty: nobody
     templates: Path | None = None  # the shop's own templates and texts, before ours
 

@@ -87,7 +87,7 @@ def build(settings: PaymentsSettings) -> Kit:
             return await order_of_reference(connection, provider, account, reference)
 
     performers = Performers(providers, owner, scale, breakers)
-    kit.tasks = Tasks(kit.engine, kit.owner, performers.table(), apply, SLOTS)
+    kit.tasks = Tasks(kit.engine, kit.owner, performers.table(), apply, SLOTS, settings.lease_s)
     kit.background += [
         Checkpoints(kit.engine, kit.publisher, kit.lease, settings.checkpoint_every_s / scale).run,
         Rounds(kit.engine, kit.lease, webhooks.heard, Erasure(kit.engine, webhooks, settings.raw_days)).run,

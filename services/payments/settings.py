@@ -26,6 +26,7 @@ class PaymentsSettings(ServiceSettings):
     late_success: Literal["reopen", "refund"] = "reopen"  # money that arrives after the order closed
     lapse_warning_s: float = 24 * 3600.0  # before an authorisation lapses, a person is told
     webhook_lanes: int = Field(default=2, ge=1, le=6)  # batches at once: one decides while another commits
+    lease_s: float = Field(default=30.0, ge=8)  # how long a call that died with its worker waits for another
     checkpoint_every_s: float = 60.0  # how often the ledger says up to when it is complete
     breaker: BreakerSettings = BreakerSettings()
     # Then a webhook's bytes go; their hash and the facts stay. Longer than Kafka keeps one that waits.

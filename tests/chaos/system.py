@@ -29,8 +29,16 @@ from tests.chaos.checker.verdict import Verdict
 from tests.chaos.wish import PROVIDERS
 
 QUIET_WITHIN_S = 60.0  # a lease of 30 s, twice, at the worst
-# Many buyers behind one address is a load generator's privilege.
-UNLIMITED = {"GATEWAY_LIMITS__CLIENT_PER_MINUTE": "0", "GATEWAY_LIMITS__ORDER_PER_MINUTE": "0"}
+SETTINGS = {
+    # Many buyers behind one address is a load generator's privilege.
+    "GATEWAY_LIMITS__CLIENT_PER_MINUTE": "0",
+    "GATEWAY_LIMITS__ORDER_PER_MINUTE": "0",
+    # What died with a call in hand leaves it to others this soon, not after half a minute: calls to the
+    # simulator and the mailbox take far less than what is left of it.
+    "PAYMENTS_LEASE_S": "12",
+    "NOTIFIER_LEASE_S": "15",
+    "RECONCILER_LEASE_S": "12",
+}
 
 _UNSETTLED = """
     SELECT (SELECT count(*) FROM {service}.outbox_pending) AS unpublished,
@@ -95,7 +103,6 @@ class System:
     async def start(self, service: str, instance: int = 1, **settings: str) -> str:
         """(Re)starts one instance with these settings besides its usual ones; its name, when it is ready."""
         env = {f"{service.upper()}_{name}": value for name, value in settings.items()}
-        env |= UNLIMITED if service == "gateway" else {}
         return await asyncio.to_thread(self.stack.start_service, service, instance, env)
 
     async def kill(self, name: str) -> None:
@@ -255,7 +262,6 @@ class System:
 @contextmanager
 def running(folder: Path, *, time_scale: float, seed: int = 0) -> Iterator[System]:
     """A fresh system on ports of its own; nothing of it is left afterwards."""
-    options = Options(folder, free_base(), time_scale=time_scale, seed=seed)
+    options = Options(folder, free_base(), time_scale=time_scale, seed=seed, service_env=SETTINGS)
     with Stack(options) as stack:
-        stack.start_service("gateway", env=UNLIMITED)
         yield System(stack)

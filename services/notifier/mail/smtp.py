@@ -33,7 +33,7 @@ class Server:
     ca_file: str | None = None
     connect_timeout_s: float = 5.0
     step_timeout_s: float = 10.0
-    total_timeout_s: float = 20.0  # below a task's lease, so that every end is recorded by who saw it
+    total_timeout_s: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ def number_in(mail: Delivered) -> str:
 
 async def test_killed_after_the_mail_left_sends_the_same_mail_again(system: System) -> None:
     """The one point where a mail can go out twice: same number, same Message-ID, same PDF, one event."""
-    doomed = await system.start(failpoint="notifier.after_smtp:exit@1")
+    doomed = await system.start(failpoint="notifier.after_smtp:exit@1", lease_s="10")
     await system.publish(placed("o-1"), paid("o-1"))
     await system.died(doomed)
     assert len(system.sink.taken) == 1
