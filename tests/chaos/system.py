@@ -28,7 +28,7 @@ from tests.chaos.checker.read_topics import read_positions, read_topics
 from tests.chaos.checker.verdict import Verdict
 from tests.chaos.wish import PROVIDERS
 
-QUIET_WITHIN_S = 60.0  # a lease of 30 s, twice, at the worst
+QUIET_WITHIN_S = 60.0  # the longest lease, several times
 SETTINGS = {
     # Many buyers behind one address is a load generator's privilege.
     "GATEWAY_LIMITS__CLIENT_PER_MINUTE": "0",

@@ -19,7 +19,7 @@ from tests.chaos.wish import PROVIDERS, Habits, Wish, draw
 CLIENTS = 28  # so that 20 and more payments are always under way
 AGAIN_AFTER_S = 0.15
 LOOK_EVERY_S = 0.3
-PATIENCE_S = 80.0  # without any shopper getting on: several leases of 30 s, restarts, a busy machine
+PATIENCE_S = 80.0  # without any shopper getting on: several leases in a row, restarts, a busy machine
 AT_THE_TILL = "at the till"
 PAID = ("paid", "partially_refunded", "refunded")
 # A no that is none: the order has moved on meanwhile, or a declined approval may be repeated.
