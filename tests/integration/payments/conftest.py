@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from tests.contract.simulator.running import Receiver, Simulator, receiving
+from tests.integration.payments.operator import Operator
 from tests.integration.payments.system import TIME_SCALE, Payments
 from tests.servers import DatabaseUrls
 
@@ -38,6 +39,12 @@ async def payments(
     prefix = f"p{database_urls.name[-8:]}."
     async with Payments(database_urls, kafka, prefix, simulator, receiver, logs) as running:
         yield running
+
+
+@pytest.fixture
+def paystream(payments: Payments) -> Operator:
+    """An operator at a terminal beside the running service."""
+    return Operator(payments)
 
 
 @pytest.fixture(autouse=True)

@@ -13,11 +13,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 RAZORPAY = "PAYMENTS_PROVIDERS__RAZORPAY__"
 
 
-@pytest.fixture
-def paystream(payments: Payments) -> Operator:
-    return Operator(payments)
-
-
 def lines(said: Said, mark: str) -> list[str]:
     """The findings with this mark, one line each."""
     cells = [[c.strip() for c in line.split("│")[1:-1]] for line in said.out.splitlines() if "│" in line]

@@ -13,11 +13,6 @@ from tests.integration.payments.system import AMOUNT, Payments, captured, eventu
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.fixture
-def paystream(payments: Payments) -> Operator:
-    return Operator(payments)
-
-
 async def paid(payments: Payments) -> tuple[str, str]:
     """(order id, charge id) of an order that the simulator has the money of."""
     order_id, provider_order_id = await payments.opened()
