@@ -25,7 +25,8 @@ def to_merchant(system: System) -> list[Delivered]:
 
 
 async def test_a_dispute_reaches_the_merchant_and_again_before_its_deadline(system: System) -> None:
-    doomed = await system.start(failpoint="tasks.performed:exit@2")  # the first mail goes, the reminder dies
+    # The first mail goes, the reminder dies.
+    doomed = await system.start(failpoint="tasks.performed:exit@2", lease_s="10")
     deadline = now_utc() + LEAD + timedelta(seconds=3)
     await system.publish(dispute_opened("o-1", respond_by=deadline))
     await system.died(doomed)
