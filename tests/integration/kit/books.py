@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tests.integration.kit.example.messages import EVENTS
-from tests.integration.kit.system import System, order_violations
+from tests.integration.kit.records import order_violations
+from tests.integration.kit.system import System
 
 
 @dataclass

@@ -7,7 +7,7 @@ import secrets
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,11 +23,12 @@ from aiokafka.errors import KafkaError
 from devstack.database_server import DatabaseServer
 from devstack.ports import free_ports
 from devstack.process import Process
-from shared.envelope import Envelope, decode, encode, now_utc
+from shared.envelope import decode, encode, now_utc
 from shared.errors import Malformed
 from shared.kafka import Topic
 from shared.messages.base import Message, wrap
 from tests.integration.kit.example.messages import COMMANDS, EVENTS, FACTS
+from tests.integration.kit.records import Seen
 
 ROOT = Path(__file__).resolve().parents[3]
 PASSWORD = "example"
@@ -60,16 +61,6 @@ async def eventually(look: Callable[[], Awaitable[T]], *, timeout_s: float, what
             return answer
         assert time.monotonic() < deadline, f"{what}: not within {timeout_s:g} s; last seen: {answer!r}"
         await asyncio.sleep(0.05)
-
-
-@dataclass(frozen=True)
-class Seen:
-    """One record as a subscriber finds it."""
-
-    partition: int
-    offset: int
-    key: bytes | None
-    envelope: Envelope
 
 
 @dataclass
@@ -293,19 +284,3 @@ class System:
 def command(message: Message, subject: str, **envelope: Any) -> tuple[str, bytes]:
     """(key, value) of a message to an account."""
     return subject, encode(wrap(message, source="test", subject=subject, time=now_utc(), **envelope))
-
-
-def order_violations(records: Sequence[Seen]) -> list[str]:
-    """S8: where the first occurrence of a version stands behind the first of a later one, or a key moved."""
-    first: dict[tuple[str, int], int] = {}
-    places: dict[str, set[int]] = {}
-    for seen in records:
-        version = seen.envelope.version
-        if version is not None:
-            first.setdefault((seen.envelope.subject, version), seen.offset)
-            places.setdefault(seen.envelope.subject, set()).add(seen.partition)
-    wrong = [f"{s} is in partitions {sorted(p)}" for s, p in places.items() if len(p) > 1]
-    for (subject, version), offset in first.items():
-        if version > 1 and first.get((subject, version - 1), offset + 1) > offset:
-            wrong.append(f"{subject}: {version} stands before {version - 1}")
-    return wrong

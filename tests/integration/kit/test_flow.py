@@ -1,7 +1,8 @@
 """The plain way through: commands in, events out, once each, in order."""
 
 from tests.integration.kit.example.messages import COMMANDS, EVENTS, Deposit
-from tests.integration.kit.system import System, command, order_violations
+from tests.integration.kit.records import order_violations
+from tests.integration.kit.system import System, command
 
 
 async def test_every_command_takes_effect_once_and_is_announced_in_order(system: System) -> None:

@@ -17,7 +17,8 @@ from shared.outbox import READ_BYTES_MAX, OutboxRow
 from shared.service import Kit
 from tests.integration.kit.example.messages import EVENTS, REPLIES, Changed, Reply
 from tests.integration.kit.parts import parts
-from tests.integration.kit.system import System, eventually, order_violations
+from tests.integration.kit.records import order_violations
+from tests.integration.kit.system import System, eventually
 
 
 @pytest.fixture
