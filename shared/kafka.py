@@ -92,14 +92,14 @@ def connection_options(settings: KafkaSettings) -> dict[str, Any]:
     return options
 
 
-def consumer_options() -> dict[str, Any]:
+def consumer_options(settings: KafkaSettings) -> dict[str, Any]:
     """What every consumer shares; `shared.consume` says what is a loop's own."""
     return {
         "auto_offset_reset": "earliest",  # who lost the offsets reads all again: the inbox absorbs it
-        "fetch_max_wait_ms": 20,
+        "fetch_max_wait_ms": round(settings.fetch_wait_s * 1000),
         "max_poll_interval_ms": DAY_MS,  # a loop that waits for its database stays in its group
-        "session_timeout_ms": 10_000,
-        "heartbeat_interval_ms": 2_000,
+        "session_timeout_ms": round(settings.session_timeout_s * 1000),
+        "heartbeat_interval_ms": round(settings.session_timeout_s * 200),  # four may get lost
         "isolation_level": "read_committed",
         "check_crcs": True,
     }

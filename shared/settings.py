@@ -17,6 +17,10 @@ class KafkaSettings(Section):
     bootstrap_servers: str
     topic_prefix: str = ""  # lets two systems share one broker; part of every topic and group name
     replication_factor: int = 1  # 3 in production; asserted by the production mode
+    # How long who died keeps its partitions from others; brokers take no less than 6 s unless told to.
+    session_timeout_s: float = Field(default=10.0, ge=1)
+    # A consumer asks a broker for all its partitions in one request: silent ones hold up the others so long.
+    fetch_wait_s: float = Field(default=0.02, ge=0.001)
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_username: str | None = None
     sasl_password: SecretStr | None = None

@@ -25,7 +25,7 @@ from shared.settings import KafkaSettings
 log = structlog.get_logger()
 
 WATCH_EVERY_S = 5.0
-STUCK_AFTER_S = 60.0  # six session time-outs: no rebalance takes so long
+STUCK_AFTER_S = 60.0  # six session time-outs of 10 s: no rebalance takes so long
 REPLACED_AFTER_S = 120.0
 FAILED_READS_MAX = 24  # FastStream waits 5 s after each: two minutes
 GRACE_S = 10.0  # for the batch in hand, when the process stops
@@ -143,7 +143,7 @@ class Subscriptions:
             decoder=_undecoded,
             no_reply=True,
             title=loop.label,
-            **consumer_options(),
+            **consumer_options(self._settings),
         )
 
         async def consume(message: KafkaMessage) -> None:

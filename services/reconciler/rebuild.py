@@ -60,7 +60,7 @@ async def _read_all(
     topic = kafka.topic_prefix + PAYMENTS_EVENTS.name
     partitions = [TopicPartition(topic, n) for n in range(PAYMENTS_EVENTS.partitions)]
     consumer = AIOKafkaConsumer(
-        **connection_options(kafka), **consumer_options(), group_id=None, enable_auto_commit=False
+        **connection_options(kafka), **consumer_options(kafka), group_id=None, enable_auto_commit=False
     )
     await consumer.start()
     try:

@@ -106,6 +106,7 @@ class Gateway:
             "GATEWAY_INSTANCE": self.instance,
             "GATEWAY_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap,
             "GATEWAY_KAFKA__TOPIC_PREFIX": self.topic_prefix,
+            "GATEWAY_KAFKA__SESSION_TIMEOUT_S": "5",
             "GATEWAY_DATABASE__URL": self.database_url,
             "GATEWAY_DATABASE__OWNER_URL": self.owner_url,
             "GATEWAY_HTTP__PORT": str(self.port),

@@ -68,7 +68,7 @@ class System:
     def settle(self) -> None:
         """Returns once the first instance reads every partition again.
 
-        An instance that stopped is a member of the group until its session ends, 10 s later.
+        An instance that stopped is a member of the group until its session ends, 5 s later.
         """
         waiting: dict[int, str] = {}
         while len(waiting) < PAYMENTS_EVENTS.partitions:

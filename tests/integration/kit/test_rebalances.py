@@ -12,6 +12,7 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 
 from shared.kafka import consumer_options, declare
 from shared.service import Kit
+from shared.settings import KafkaSettings
 from shared.subscribe import PatientConsumer, Stuck, Subscriptions
 from tests.integration.kit.books import audit, evidence
 from tests.integration.kit.example.messages import COMMANDS, Deposit
@@ -84,7 +85,8 @@ async def kit(system: System) -> AsyncIterator[Kit]:
 @asynccontextmanager
 async def member(system: System, name: str, topic: str = COMMANDS.name) -> AsyncIterator[PatientConsumer]:
     """One that leaves its group when it ends; members of a group share out the partitions by their names."""
-    options = consumer_options() | {"heartbeat_interval_ms": 100}
+    settings = KafkaSettings(bootstrap_servers=system.bootstrap)
+    options = consumer_options(settings) | {"heartbeat_interval_ms": 100}
     consumer = PatientConsumer(
         system.prefix + topic,
         bootstrap_servers=system.bootstrap,
