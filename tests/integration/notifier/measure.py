@@ -11,8 +11,9 @@ import uuid
 import psutil
 
 from devstack.ports import free_ports
+from tests.integration.notifier.messages import paid, placed
 from tests.integration.notifier.sink import Sink
-from tests.integration.notifier.system import System, paid, placed
+from tests.integration.notifier.system import System
 from tests.servers import Servers, new_database, servers
 
 RECEIPTS = 1000

@@ -7,47 +7,31 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
 import asyncpg
-import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from devstack.ports import free_ports
-from shared.envelope import Envelope, decode, encode, now_utc
+from shared.envelope import Envelope, decode, encode
 from shared.kafka import NOTIFIER_COMMANDS, NOTIFIER_EVENTS, ORDERS_EVENTS, PAYMENTS_EVENTS, Topic, declare
-from shared.messages.base import Catalogue, Message, wrap
+from shared.messages.base import Catalogue, Message
 from shared.messages.notifier import (
     NoticeFailed,
     NoticeSent,
     ReceiptFailed,
     ReceiptIssued,
     ReceiptSent,
-    RecordBounce,
-    ResendDocument,
     ResendRefused,
-)
-from shared.messages.orders import Customer, OrderLine, OrderPlaced
-from shared.messages.payments import (
-    Amounts,
-    DisputeClosed,
-    DisputeOpened,
-    DisputeView,
-    PaymentEvent,
-    PaymentPaid,
-    PaymentSnapshot,
-    RefundFailed,
-    RefundSucceeded,
-    RefundView,
 )
 from shared.publish import Publisher
 from shared.settings import KafkaSettings
+from tests.integration.notifier.messages import Sent, envelope
 from tests.integration.notifier.sink import Sink
 from tests.servers import DatabaseUrls
 
@@ -55,7 +39,6 @@ ROOT = Path(__file__).parents[3]
 SIGNING_KEY = "for the links of one test alone, long enough"
 MERCHANT = "owner@shop.test"
 EVENTS = Catalogue(ReceiptIssued, ReceiptSent, ReceiptFailed, NoticeSent, NoticeFailed, ResendRefused)
-Sent = OrderPlaced | PaymentEvent | ResendDocument | RecordBounce
 T = TypeVar("T")
 
 
@@ -68,93 +51,6 @@ async def eventually(check: Callable[[], Awaitable[T]], timeout_s: float = 20.0)
             return value
         assert time.monotonic() < deadline, f"not within {timeout_s} s: {value!r}"
         await asyncio.sleep(0.05)
-
-
-def placed(order_id: str, **changes: Any) -> OrderPlaced:
-    """What payments publishes for an accepted order."""
-    order = OrderPlaced(
-        order_id=order_id,
-        amount=49_900,
-        currency="INR",
-        lines=(OrderLine(name=f"Teapot of {order_id}", quantity=1, unit_amount=49_900),),
-        customer=Customer(name="Asha Raman", email=f"{order_id}@buyer.test"),
-        locale="en-IN",
-        revision=1,
-    )
-    return msgspec.structs.replace(order, **changes)
-
-
-def paid(order_id: str, **changes: Any) -> PaymentPaid:
-    now = now_utc()
-    payment = PaymentSnapshot(
-        order_id=order_id,
-        payment_id=f"payment-{order_id}",
-        version=4,
-        status="paid",
-        detail="",
-        amount=49_900,
-        currency="INR",
-        amounts=Amounts(captured=49_900, net=49_900),
-        revision=1,
-        created_at=now,
-        updated_at=now,
-        provider="razorpay",
-        account="acc_1",
-        provider_order_id=f"order_{order_id}",
-        charge_id=f"pay_{order_id}",
-        paid_at=now,
-    )
-    return PaymentPaid(payment=msgspec.structs.replace(payment, **changes))
-
-
-def refund_view(order_id: str, **changes: Any) -> RefundView:
-    refund = RefundView(
-        refund_id=f"rf-{order_id}",
-        charge_id=f"pay_{order_id}",
-        provider="razorpay",
-        state="succeeded",
-        amount=9_900,
-        currency="INR",
-        origin="api",
-        created_at=now_utc(),
-        provider_refund_id=f"rfnd_{order_id}",
-        reason="lid broken",
-    )
-    return msgspec.structs.replace(refund, **changes)
-
-
-def refund_succeeded(order_id: str, **changes: Any) -> RefundSucceeded:
-    return RefundSucceeded(payment=paid(order_id).payment, refund=refund_view(order_id, **changes))
-
-
-def refund_failed(order_id: str, **changes: Any) -> RefundFailed:
-    refund = refund_view(order_id, **({"state": "failed"} | changes))
-    return RefundFailed(payment=paid(order_id).payment, refund=refund)
-
-
-def dispute_view(order_id: str, **changes: Any) -> DisputeView:
-    dispute = DisputeView(
-        dispute_id=f"disp_{order_id}",
-        charge_id=f"pay_{order_id}",
-        provider="razorpay",
-        kind="chargeback",
-        state="open",
-        money="none",
-        amount=49_900,
-        currency="INR",
-        reason="goods_not_received",
-        respond_by=now_utc() + timedelta(days=7),
-    )
-    return msgspec.structs.replace(dispute, **changes)
-
-
-def dispute_opened(order_id: str, **changes: Any) -> DisputeOpened:
-    return DisputeOpened(payment=paid(order_id).payment, dispute=dispute_view(order_id, **changes))
-
-
-def dispute_closed(order_id: str, **changes: Any) -> DisputeClosed:
-    dispute = dispute_view(order_id, **({"state": "won"} | changes))
-    return DisputeClosed(payment=paid(order_id).payment, dispute=dispute)
 
 
 @dataclass
@@ -309,13 +205,3 @@ class System:
             yield consumer
         finally:
             await consumer.stop()
-
-
-def envelope(message: Sent) -> Envelope:
-    """As its owner sends it."""
-    subject = message.payment.order_id if isinstance(message, PaymentEvent) else message.order_id
-    return wrap(message, source="payments", subject=subject, time=now_utc())
-
-
-def kinds(events: Iterable[Message]) -> list[str]:
-    return [type(event).__name__ for event in events]

@@ -5,17 +5,9 @@ from datetime import timedelta
 from services.notifier.domain.disputes import REMINDED_BEFORE
 from shared.envelope import now_utc
 from shared.messages.notifier import NoticeSent, ReceiptFailed, RecordBounce, ResendDocument, ResendRefused
+from tests.integration.notifier.messages import dispute_closed, dispute_opened, kinds, paid, placed
 from tests.integration.notifier.sink import Delivered
-from tests.integration.notifier.system import (
-    MERCHANT,
-    System,
-    dispute_closed,
-    dispute_opened,
-    eventually,
-    kinds,
-    paid,
-    placed,
-)
+from tests.integration.notifier.system import MERCHANT, System, eventually
 
 LEAD = REMINDED_BEFORE / 20  # the time scale of these notifiers
 

@@ -8,8 +8,9 @@ from shared.envelope import encode
 from shared.kafka import ORDERS_EVENTS, PAYMENTS_EVENTS
 from shared.messages.notifier import ReceiptFailed
 from shared.messages.orders import Customer
+from tests.integration.notifier.messages import envelope, kinds, paid, placed
 from tests.integration.notifier.sink import Delivered
-from tests.integration.notifier.system import System, envelope, eventually, kinds, paid, placed
+from tests.integration.notifier.system import System, eventually
 
 
 def number_in(mail: Delivered) -> str:

@@ -6,7 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from tests.integration.notifier.system import ROOT, System, eventually, paid, placed, refund_succeeded
+from tests.integration.notifier.messages import paid, placed, refund_succeeded
+from tests.integration.notifier.system import ROOT, System, eventually
 
 
 async def paystream(*arguments: str, environment: dict[str, str]) -> tuple[int, str]:

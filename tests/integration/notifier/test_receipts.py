@@ -13,7 +13,8 @@ from shared.envelope import now_utc
 from shared.messages.notifier import ReceiptIssued, ReceiptSent
 from shared.messages.orders import Customer, OrderPlaced
 from shared.messages.payments import PaymentPaid
-from tests.integration.notifier.system import SIGNING_KEY, System, envelope, eventually, kinds, paid, placed
+from tests.integration.notifier.messages import envelope, kinds, paid, placed
+from tests.integration.notifier.system import SIGNING_KEY, System, eventually
 
 
 async def test_a_paid_order_gets_its_document_mail_link_and_events(system: System) -> None:

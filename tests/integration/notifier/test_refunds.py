@@ -12,18 +12,17 @@ from shared.envelope import now_utc
 from shared.messages.notifier import ReceiptIssued
 from shared.messages.orders import Customer
 from shared.messages.payments import ChargeView
-from tests.integration.notifier.sink import Delivered
-from tests.integration.notifier.system import (
+from tests.integration.notifier.messages import (
     Sent,
-    System,
     envelope,
-    eventually,
     kinds,
     paid,
     placed,
     refund_failed,
     refund_succeeded,
 )
+from tests.integration.notifier.sink import Delivered
+from tests.integration.notifier.system import System, eventually
 
 
 def number_in(mail: Delivered) -> str:
