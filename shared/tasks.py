@@ -73,7 +73,8 @@ class Performer(Protocol):
 
 
 # For each kind as many as it has free slots, the most urgent first; what others hold is skipped. A claim
-# that ended without a word (the process died) frees its task later and later, lest it kill for ever.
+# that ended without a word (the process died) frees its task after one lease more, then two, four …, lest
+# it kill for ever.
 # The time of the statement, not of the clock: a volatile function cannot bound the index on due_at.
 _CLAIM = text("""
     WITH due AS (
@@ -82,12 +83,13 @@ _CLAIM = text("""
             SELECT id FROM tasks
             WHERE kind = free.kind AND closed_at IS NULL AND due_at <= statement_timestamp()
               AND (lease_until IS NULL OR lease_until + make_interval(secs =>
-                       CASE WHEN lost < :lost_free THEN 0 ELSE least(3600, 30 * 2.0 ^ (lost - :lost_free)) END
+                       CASE WHEN lost < :lost_free THEN 0
+                            ELSE least(3600, CAST(:lease_s AS float8) * 2 ^ (lost - :lost_free)) END
                    ) < clock_timestamp())
             ORDER BY priority, due_at LIMIT free.room FOR UPDATE SKIP LOCKED) one)
     UPDATE tasks SET claims = claims + 1, lease_owner = :owner,
                      lost = CASE WHEN lease_until IS NULL THEN 0 ELSE lost + 1 END,
-                     lease_until = clock_timestamp() + make_interval(secs => :lease_s)
+                     lease_until = clock_timestamp() + make_interval(secs => CAST(:lease_s AS float8))
     FROM due WHERE tasks.id = due.id
     RETURNING tasks.id, tasks.kind, tasks.key, tasks.subject, tasks.payload, tasks.claims, tasks.priority,
               tasks.due_at""")
