@@ -25,6 +25,9 @@ from devstack.secret_file import random_secret
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".data" / "test-engines"
+# Idle consumers of tests ask their broker ten times a second, not fifty: there are many at a time.
+FETCH_WAIT_S = "0.1"
+QUIET_CONSUMERS = {f"{service.upper()}_KAFKA__FETCH_WAIT_S": FETCH_WAIT_S for service in SERVICES}
 START_TIMEOUT_S = 280.0  # the first start of all downloads Kafka and prepares quick starts
 
 

@@ -27,6 +27,7 @@ from tests.chaos.checker.read_mails import read_mails
 from tests.chaos.checker.read_topics import read_positions, read_topics
 from tests.chaos.checker.verdict import Verdict
 from tests.chaos.wish import PROVIDERS
+from tests.servers import QUIET_CONSUMERS
 
 QUIET_WITHIN_S = 60.0  # the longest lease, several times
 SETTINGS = {
@@ -38,8 +39,7 @@ SETTINGS = {
     "PAYMENTS_LEASE_S": "12",
     "NOTIFIER_LEASE_S": "15",
     "RECONCILER_LEASE_S": "12",
-    # Idle consumers ask the broker ten times a second, not fifty: other tests need the processor, too.
-    **{f"{service.upper()}_KAFKA__FETCH_WAIT_S": "0.1" for service in SERVICES},
+    **QUIET_CONSUMERS,
 }
 
 _UNSETTLED = """

@@ -10,12 +10,13 @@ from devstack.options import Options
 from devstack.ports import free_ports, is_free
 from devstack.process import StackError
 from devstack.stack import Stack
+from tests.servers import QUIET_CONSUMERS
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Every part, on ports of its own. Impossible here: skipped with one line, under CI=true it fails."""
-    running = Stack(Options(tmp_path_factory.mktemp("stack"), free_base()))
+    running = Stack(Options(tmp_path_factory.mktemp("stack"), free_base(), service_env=QUIET_CONSUMERS))
     try:
         running.start()
     except StackError as missing:

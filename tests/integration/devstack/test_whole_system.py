@@ -8,6 +8,7 @@ from devstack.options import Options
 from devstack.ports import free_base
 from devstack.process import wait_until
 from devstack.stack import Stack
+from tests.servers import QUIET_CONSUMERS
 
 TIMEOUT_S = 120.0
 
@@ -18,7 +19,7 @@ def everything_ready(stack: Stack) -> bool:
 
 @pytest.mark.timeout(600)  # fourteen processes on a machine that may be busy
 def test_every_part_returns_to_service_on_three_nodes_with_two_instances(tmp_path: Path) -> None:
-    with Stack(Options(tmp_path, free_base(), kafka_nodes=3)) as stack:
+    with Stack(Options(tmp_path, free_base(), kafka_nodes=3, service_env=QUIET_CONSUMERS)) as stack:
         assert stack.start_service("gateway", instance=2) == "gateway-2"
         assert stack.start_service("payments", instance=2) == "payments-2"
         assert everything_ready(stack)

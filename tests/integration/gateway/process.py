@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 
+from tests.servers import FETCH_WAIT_S
+
 ROOT = Path(__file__).resolve().parents[3]
 SIGNING_KEY = "k3y-of-the-checkout-tokens-0123456789abcdef-0123456789abcdef-0123456789"
 KEY_SECRET = "rzp-key-secret-of-this-stack"
@@ -107,6 +109,7 @@ class Gateway:
             "GATEWAY_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap,
             "GATEWAY_KAFKA__TOPIC_PREFIX": self.topic_prefix,
             "GATEWAY_KAFKA__SESSION_TIMEOUT_S": "5",
+            "GATEWAY_KAFKA__FETCH_WAIT_S": FETCH_WAIT_S,
             "GATEWAY_DATABASE__URL": self.database_url,
             "GATEWAY_DATABASE__OWNER_URL": self.owner_url,
             "GATEWAY_HTTP__PORT": str(self.port),

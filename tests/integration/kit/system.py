@@ -29,6 +29,7 @@ from shared.kafka import Topic
 from shared.messages.base import Message, wrap
 from tests.integration.kit.example.messages import COMMANDS, EVENTS, FACTS
 from tests.integration.kit.records import Seen
+from tests.servers import FETCH_WAIT_S
 
 ROOT = Path(__file__).resolve().parents[3]
 PASSWORD = "example"
@@ -112,6 +113,7 @@ class System:
             "EXAMPLE_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap,
             "EXAMPLE_KAFKA__TOPIC_PREFIX": self.prefix,
             "EXAMPLE_KAFKA__SESSION_TIMEOUT_S": "5",  # tests wait for it
+            "EXAMPLE_KAFKA__FETCH_WAIT_S": FETCH_WAIT_S,
             "EXAMPLE_DATABASE__URL": self.url("example_app"),
             "EXAMPLE_DATABASE__OWNER_URL": self.url("example_owner"),
             "EXAMPLE_OPS__PORT": str(port),

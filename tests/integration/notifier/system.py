@@ -33,7 +33,7 @@ from shared.publish import Publisher
 from shared.settings import KafkaSettings
 from tests.integration.notifier.messages import Sent, envelope
 from tests.integration.notifier.sink import Sink
-from tests.servers import DatabaseUrls
+from tests.servers import FETCH_WAIT_S, DatabaseUrls
 
 ROOT = Path(__file__).parents[3]
 SIGNING_KEY = "for the links of one test alone, long enough"
@@ -98,6 +98,7 @@ class System:
         return {
             "NOTIFIER_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap,
             "NOTIFIER_KAFKA__TOPIC_PREFIX": self.prefix,
+            "NOTIFIER_KAFKA__FETCH_WAIT_S": FETCH_WAIT_S,
             "NOTIFIER_DATABASE__URL": self.urls.app("notifier"),
             "NOTIFIER_DATABASE__OWNER_URL": self.urls.owner("notifier"),
             "NOTIFIER_HTTP__PORT": str(self.http_port),

@@ -34,7 +34,7 @@ from shared.messages.payments import (
     Reply,
 )
 from tests.contract.simulator.running import ACCOUNT_ID, KEY_ID, KEY_SECRET, Arrival, Receiver, Simulator
-from tests.servers import DatabaseUrls
+from tests.servers import FETCH_WAIT_S, DatabaseUrls
 
 ROOT = Path(__file__).resolve().parents[3]
 TIME_SCALE = 60.0  # minutes become seconds, in the service and in the simulator alike
@@ -116,6 +116,7 @@ class Payments:
             "PAYMENTS_TIME_SCALE": str(TIME_SCALE),
             "PAYMENTS_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap,
             "PAYMENTS_KAFKA__TOPIC_PREFIX": self.prefix,
+            "PAYMENTS_KAFKA__FETCH_WAIT_S": FETCH_WAIT_S,
             "PAYMENTS_DATABASE__URL": self.urls.app("payments"),
             "PAYMENTS_DATABASE__OWNER_URL": self.urls.owner("payments"),
             "PAYMENTS_OPS__PORT": str(ops_port),

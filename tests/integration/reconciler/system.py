@@ -29,7 +29,7 @@ from shared.publish import Publisher
 from shared.service import Kit
 from shared.settings import KafkaSettings
 from tests.contract.simulator.running import ACCOUNT_ID, KEY_ID, KEY_SECRET, WEBHOOK_SECRET
-from tests.servers import DatabaseUrls
+from tests.servers import FETCH_WAIT_S, DatabaseUrls
 
 ROOT = Path(__file__).parents[3]
 API_KEY = "a key for tests, long enough"
@@ -110,6 +110,7 @@ class System:
         return {
             "RECONCILER_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap,
             "RECONCILER_KAFKA__TOPIC_PREFIX": self.prefix,
+            "RECONCILER_KAFKA__FETCH_WAIT_S": FETCH_WAIT_S,
             "RECONCILER_DATABASE__URL": self.urls.app("reconciler"),
             "RECONCILER_DATABASE__OWNER_URL": self.urls.owner("reconciler"),
             "RECONCILER_HTTP__PORT": str(self.http_port),
