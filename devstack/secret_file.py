@@ -7,6 +7,7 @@ from pathlib import Path
 
 from devstack.ports import SERVICES
 
+ROLE_KINDS = ("owner", "app", "eraser")
 _SECRET_BYTES = 24  # 192 bits, and short enough to read aloud in an emergency
 
 
@@ -29,6 +30,6 @@ def kept_secrets(path: Path, make: dict[str, str]) -> dict[str, str]:
 
 
 def database_passwords(path: Path) -> dict[str, str]:
-    """Role name → password, for the superuser and for every service's two roles."""
-    roles = ["postgres", *(f"{s}_{kind}" for s in SERVICES for kind in ("owner", "app"))]
+    """Role name → password, for the superuser and for every service's roles."""
+    roles = ["postgres", *(f"{s}_{kind}" for s in SERVICES for kind in ROLE_KINDS)]
     return kept_secrets(path, {role: random_secret() for role in roles})

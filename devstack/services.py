@@ -36,6 +36,7 @@ def stack_secrets(data_dir: Path) -> dict[str, str]:
             "checkout_signing_key": random_secret() + random_secret(),
             "document_signing_key": random_secret() + random_secret(),
             "shop_api_key": random_secret(),
+            "privacy_key": random_secret() + random_secret(),
         },
     )
 
@@ -133,6 +134,8 @@ def _common(wiring: Wiring, service: str, instance: int) -> dict[str, str]:
         "KAFKA__REPLICATION_FACTOR": str(wiring.kafka_nodes),
         "DATABASE__URL": wiring.database.url(f"{service}_app"),
         "DATABASE__OWNER_URL": wiring.database.url(f"{service}_owner"),
+        "DATABASE__ERASER_URL": wiring.database.url(f"{service}_eraser"),
+        "PRIVACY_KEY": wiring.secrets["privacy_key"],
         "OPS__HOST": HOST,
         "OPS__PORT": str(wiring.ports.ops(service, instance)),
         "LOG__LEVEL": "INFO",

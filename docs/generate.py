@@ -21,11 +21,11 @@ from services.payments.domain.status import CROSSING, TRANSITIONS
 from services.payments.settings import PaymentsSettings
 from services.reconciler.settings import ReconcilerSettings
 from shared.kafka import PAYMENTS_REPLIES, PAYMENTS_WEBHOOKS, TOPICS, Topic
-from shared.messages import notifier, orders, payments, reconciler
+from shared.messages import notifier, orders, payments, privacy, reconciler
 from shared.messages.base import Command, Event, Message
 
 HERE = Path(__file__).parent
-MODULES = (orders, payments, notifier, reconciler)
+MODULES = (orders, payments, notifier, reconciler, privacy)
 OWNERS = ("shop", "gateway", "payments", "notifier", "reconciler")
 
 

@@ -21,6 +21,7 @@ OWNERS = {
         "a day's money as a page or a table: explained, open, accepted",
     ),
     "mismatch": ("services.reconciler.operate", "what differs: list, show, accept, approve"),
+    "privacy": ("services.payments.operate", "blank one customer's data in every service; what was erased"),
     "risk": ("services.payments.operate", "money whose fate is not known, by age"),
 }
 OWN = {

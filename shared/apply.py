@@ -65,6 +65,11 @@ async def _count_nothing(connection: AsyncConnection, repeated: Sequence[Incomin
     """Most consumers only count repetitions in a metric."""
 
 
+async def _as_they_came(connection: AsyncConnection, fresh: Sequence[Incoming]) -> list[Incoming]:  # noqa: ARG001 - the shape of a callback
+    """Most consumers see messages as they came."""
+    return list(fresh)
+
+
 def _no_match(incoming: Incoming) -> Task | None:  # noqa: ARG001 - the shape of a callback
     """Most messages carry their key; one that does not is ignored."""
     return None
@@ -81,9 +86,10 @@ class Deciding:
 class Applier(Generic[S]):
     """Applies batches of messages for one consumer; each batch is one READ COMMITTED transaction.
 
-    `archive` keeps fresh messages as they came, with what became of them; `repeated` hears of those that the
-    inbox absorbed. `unmatched` gives the task that tries again to find the aggregate of a message that
-    resolved to none. `reply` is called after the commit and may lose replies.
+    `screen` may change messages before anyone decides on them. `archive` keeps fresh messages as they came,
+    with what became of them; `repeated` hears of those that the inbox absorbed. `unmatched` gives the task
+    that tries again to find the aggregate of a message that resolved to none. `reply` is called after the
+    commit and may lose replies.
     """
 
     consumer: str
@@ -98,6 +104,7 @@ class Applier(Generic[S]):
     archive: Callable[[AsyncConnection, Sequence[Fate[S]]], Awaitable[None]] = _archive_nothing
     repeated: Callable[[AsyncConnection, Sequence[Incoming]], Awaitable[None]] = _count_nothing
     unmatched: Callable[[Incoming], Task | None] = _no_match
+    screen: Callable[[AsyncConnection, Sequence[Incoming]], Awaitable[list[Incoming]]] = _as_they_came
     deciding: Deciding = field(default_factory=Deciding)
 
     async def apply(self, batch: Sequence[Incoming], parkings: Sequence[Parking] = ()) -> None:
@@ -152,6 +159,7 @@ class Applier(Generic[S]):
         if not fresh:
             return []
         now = self.clock()
+        fresh = await self.screen(connection, fresh)
         resolved = await self.store.resolve(connection, fresh)
         keyed = [(i, key) for i, key in zip(fresh, resolved, strict=True) if key is not None]
         nowhere = [(i, self.unmatched(i)) for i, k in zip(fresh, resolved, strict=True) if k is None]

@@ -8,12 +8,14 @@ import asyncio
 import contextlib
 import ssl
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 from aiokafka.partitioner import DefaultPartitioner
 
@@ -29,6 +31,8 @@ START_TIMEOUT_S = 10.0  # one try to reach a broker; an admin client once hung f
 _KEEP = {"cleanup.policy": "delete", "compression.type": "uncompressed"}
 _FOR_EVER = {**_KEEP, "retention.ms": "-1"}
 _WEEK = {**_KEEP, "retention.ms": str(7 * DAY_MS)}
+# Only whole segments are deleted: without this one a record with a customer's data may stay twice as long.
+_PERSONAL = {**_WEEK, "segment.ms": str(DAY_MS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +57,9 @@ class Topic:
 
 _murmur2 = DefaultPartitioner()
 
-ORDERS_EVENTS = Topic("orders.events", "payments", 6, _WEEK, written_by_shops=True)
-PAYMENTS_COMMANDS = Topic("payments.commands", "payments", 6, _WEEK)
-PAYMENTS_WEBHOOKS = Topic("payments.webhooks", "payments", 6, _WEEK)
+ORDERS_EVENTS = Topic("orders.events", "payments", 6, _PERSONAL, written_by_shops=True)
+PAYMENTS_COMMANDS = Topic("payments.commands", "payments", 6, _PERSONAL)
+PAYMENTS_WEBHOOKS = Topic("payments.webhooks", "payments", 6, _PERSONAL)
 PAYMENTS_REPLIES = Topic(
     "payments.replies", "payments", 3, {**_KEEP, "retention.ms": "600000", "segment.ms": "300000"}
 )
@@ -64,12 +68,18 @@ NOTIFIER_EVENTS = Topic("notifier.events", "notifier", 3, {**_KEEP, "retention.m
 NOTIFIER_COMMANDS = Topic("notifier.commands", "notifier", 3, _WEEK)
 RECONCILER_EVENTS = Topic("reconciler.events", "reconciler", 3, _FOR_EVER)
 RECONCILER_COMMANDS = Topic("reconciler.commands", "reconciler", 3, _WEEK)
+PRIVACY_COMMANDS = Topic("privacy.commands", "payments", 1, _WEEK)
+PRIVACY_EVENTS = Topic("privacy.events", "payments", 1, _FOR_EVER)
+
+# Where customers' data travel; `payments.replies` hands the buyer's own name to the checkout.
+PERSONAL_TOPICS = (ORDERS_EVENTS, PAYMENTS_COMMANDS, PAYMENTS_WEBHOOKS, PAYMENTS_REPLIES)
 
 TOPICS = {
     t.name: t
     for t in (
         ORDERS_EVENTS, PAYMENTS_COMMANDS, PAYMENTS_WEBHOOKS, PAYMENTS_REPLIES, PAYMENTS_EVENTS,
-        NOTIFIER_EVENTS, NOTIFIER_COMMANDS, RECONCILER_EVENTS, RECONCILER_COMMANDS,
+        NOTIFIER_EVENTS, NOTIFIER_COMMANDS, RECONCILER_EVENTS, RECONCILER_COMMANDS, PRIVACY_COMMANDS,
+        PRIVACY_EVENTS,
     )
 }  # fmt: skip
 
@@ -162,6 +172,22 @@ async def _declare_once(settings: KafkaSettings, mine: list[Topic], wanted: dict
         return set(wanted) - existing
     finally:
         await admin.close()
+
+
+async def configs_of(settings: KafkaSettings, topics: Sequence[Topic]) -> dict[str, dict[str, str]]:
+    """What the broker says of each topic's settings, by the topic's plain name."""
+    names = {settings.topic_prefix + t.name: t.name for t in topics}
+    admin = AIOKafkaAdminClient(**connection_options(settings))
+    await admin.start()
+    try:
+        answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, n) for n in names])
+    finally:
+        await admin.close()
+    return {
+        names[resource[3]]: {entry[0]: entry[1] for entry in resource[4]}
+        for answer in answers
+        for resource in answer.resources
+    }
 
 
 def _new_topic(settings: KafkaSettings, topic: Topic) -> NewTopic:

@@ -3,7 +3,32 @@
 Names are found through `search_path`, so every schema has its own set.
 """
 
-KIT_TABLES = """
+OUTBOX_PARTITIONS_AHEAD = """
+-- The service's own role cannot create tables; this one thing it may ask for. What it gets it cannot change.
+CREATE OR REPLACE FUNCTION outbox_partitions_ahead() RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '500ms' AS $$
+DECLARE
+    size CONSTANT bigint = 10000000;
+    reached bigint = coalesce(pg_sequence_last_value(pg_get_serial_sequence('outbox', 'position')), 0);
+    first_missing bigint = reached / size;
+BEGIN
+    WHILE to_regclass('outbox_' || first_missing) IS NOT NULL LOOP
+        first_missing = first_missing + 1;
+    END LOOP;
+    IF first_missing * size - reached < size THEN
+        EXECUTE format('CREATE TABLE outbox_%s (LIKE outbox INCLUDING ALL EXCLUDING IDENTITY)',
+                       first_missing);
+        EXECUTE format('ALTER TABLE outbox ATTACH PARTITION outbox_%s FOR VALUES FROM (%s) TO (%s)',
+                       first_missing, first_missing * size, (first_missing + 1) * size);
+        EXECUTE format('REVOKE UPDATE, DELETE ON outbox_%s FROM %I',
+                       first_missing, current_schema() || '_app');
+    END IF;
+    RETURN first_missing * size;
+END $$;
+REVOKE ALL ON FUNCTION outbox_partitions_ahead() FROM PUBLIC;
+"""
+
+KIT_TABLES = f"""
 CREATE TABLE inbox (
     consumer text NOT NULL,
     message_id text NOT NULL,
@@ -42,27 +67,7 @@ ALTER TABLE outbox ALTER payload SET STORAGE EXTERNAL;
 CREATE TABLE outbox_0 PARTITION OF outbox FOR VALUES FROM (0) TO (10000000);
 CREATE TABLE outbox_rest PARTITION OF outbox DEFAULT;
 CREATE TABLE outbox_pending (position bigint PRIMARY KEY);
-
--- The service's own role cannot create tables; this one thing it may ask for.
-CREATE FUNCTION outbox_partitions_ahead() RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '500ms' AS $$
-DECLARE
-    size CONSTANT bigint = 10000000;
-    reached bigint = coalesce(pg_sequence_last_value(pg_get_serial_sequence('outbox', 'position')), 0);
-    first_missing bigint = reached / size;
-BEGIN
-    WHILE to_regclass('outbox_' || first_missing) IS NOT NULL LOOP
-        first_missing = first_missing + 1;
-    END LOOP;
-    IF first_missing * size - reached < size THEN
-        EXECUTE format('CREATE TABLE outbox_%s (LIKE outbox INCLUDING ALL EXCLUDING IDENTITY)',
-                       first_missing);
-        EXECUTE format('ALTER TABLE outbox ATTACH PARTITION outbox_%s FOR VALUES FROM (%s) TO (%s)',
-                       first_missing, first_missing * size, (first_missing + 1) * size);
-    END IF;
-    RETURN first_missing * size;
-END $$;
-REVOKE ALL ON FUNCTION outbox_partitions_ahead() FROM PUBLIC;
+{OUTBOX_PARTITIONS_AHEAD}
 
 CREATE TABLE leases (name text PRIMARY KEY, owner text NOT NULL, until timestamptz NOT NULL);
 
@@ -119,6 +124,19 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role};
 GRANT SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role};
 ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role};
 ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON SEQUENCES TO {role};
-REVOKE UPDATE, DELETE ON outbox FROM {role};
+{append_only("outbox", role)}
 GRANT EXECUTE ON FUNCTION outbox_partitions_ahead() TO {role};
-"""  # noqa: S608 - names from our own code; they cannot be parameters
+"""
+
+
+def append_only(table: str, role: str) -> str:
+    """Takes the rights to change rows of a partitioned table, and of each partition: those have names too."""
+    return f"""
+REVOKE UPDATE, DELETE ON {table} FROM {role};
+DO $$
+DECLARE partition regclass;
+BEGIN
+    FOR partition IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = '{table}'::regclass LOOP
+        EXECUTE format('REVOKE UPDATE, DELETE ON %s FROM {role}', partition);
+    END LOOP;
+END $$;"""  # noqa: S608 - names from our own code; they cannot be parameters

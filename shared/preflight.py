@@ -8,13 +8,12 @@ from collections.abc import Sequence
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.database import AWAY
-from shared.kafka import REPLICAS_SAFE, START_TIMEOUT_S, Topic, connection_options
+from shared.kafka import REPLICAS_SAFE, START_TIMEOUT_S, Topic, configs_of, connection_options
 from shared.settings import KafkaSettings
 
 log = structlog.get_logger()
@@ -78,9 +77,6 @@ async def kafka_problems(settings: KafkaSettings, topics: Sequence[Topic]) -> li
     await admin.start()
     try:
         described = await admin.describe_topics(sorted(names))
-        answers = await admin.describe_configs(
-            [ConfigResource(ConfigResourceType.TOPIC, name) for name in sorted(names)]
-        )
     finally:
         await admin.close()
     problems = []
@@ -88,14 +84,14 @@ async def kafka_problems(settings: KafkaSettings, topics: Sequence[Topic]) -> li
         replicas = min((len(p["replicas"]) for p in topic["partitions"]), default=0)
         if replicas < REPLICAS_SAFE:
             problems.append(f"Kafka: {topic['topic']} has {replicas} replicas, not {REPLICAS_SAFE}")
-    for answer in answers:
-        for resource in answer.resources:
-            name, entries = resource[3], {entry[0]: entry[1] for entry in resource[4]}
-            problems += [
-                f"Kafka: {name}: {setting} is {entries.get(setting)}, not {wanted}"
-                for setting, wanted in _expected(names[name]).items()
-                if entries.get(setting) != wanted
-            ]
+    configs = await configs_of(settings, topics)
+    for name, topic in names.items():
+        entries = configs[topic.name]
+        problems += [
+            f"Kafka: {name}: {setting} is {entries.get(setting)}, not {wanted}"
+            for setting, wanted in _expected(topic).items()
+            if entries.get(setting) != wanted
+        ]
     return problems
 
 

@@ -30,6 +30,7 @@ class KafkaSettings(Section):
 class DatabaseSettings(Section):
     url: SecretStr  # postgresql+asyncpg://…, a role that can only read and write rows
     owner_url: SecretStr | None = None  # the role that owns the schema; set: migrate at start
+    eraser_url: SecretStr | None = None  # the role that may blank personal data; erasures wait without it
     pool_size: int = 8  # per process; loops and tasks hold one connection each, only while they work
 
 
@@ -146,6 +147,8 @@ class ServiceSettings(BaseSettings):
     database: DatabaseSettings
     ops: HttpSettings
     log: LogSettings = LogSettings()
+    # Turns e-mail addresses into the names of customers in erasures: one and the same for all services.
+    privacy_key: SecretStr = SecretStr("development")
     failpoint: str = ""  # `name:exit@n`, `name:freeze@n`: at the n-th pass; for tests only
 
     def secrets(self) -> dict[str, SecretStr]:
@@ -164,13 +167,15 @@ class ServiceSettings(BaseSettings):
         problems = [
             f"{name} is a default, a test value or shorter than {SECRET_LENGTH_MIN} characters: "
             "set a real secret"
-            for name, secret in self.secrets().items()
+            for name, secret in {"PRIVACY_KEY": self.privacy_key, **self.secrets()}.items()
             if weak(secret.get_secret_value())
         ]
         if self.time_scale != 1:
             problems.append("TIME_SCALE must be 1 in production")
         if self.failpoint:
             problems.append("FAILPOINT is for tests and must be empty in production")
+        if self.database.eraser_url is None:
+            problems.append("DATABASE__ERASER_URL must be set: personal data could not be erased")
         if self.kafka.replication_factor < 3:
             problems.append("KAFKA__REPLICATION_FACTOR must be at least 3 in production")
         return problems

@@ -21,7 +21,7 @@ from filelock import FileLock
 from devstack.database_server import DatabaseServer
 from devstack.ports import HOST, SERVICES
 from devstack.process import StackError
-from devstack.secret_file import random_secret
+from devstack.secret_file import ROLE_KINDS, random_secret
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".data" / "test-engines"
@@ -53,6 +53,10 @@ class DatabaseUrls:
     def owner(self, service: str) -> str:
         """As the owner of the service's schema: it may migrate."""
         return self.server.url(f"{service}_owner", self.name)
+
+    def eraser(self, service: str) -> str:
+        """As the role that may blank personal data."""
+        return self.server.url(f"{service}_eraser", self.name)
 
     @property
     def admin(self) -> str:
@@ -144,7 +148,7 @@ def _containers() -> Iterator[Servers]:
     from testcontainers.kafka import KafkaContainer  # noqa: PLC0415 - needs Docker to be useful
     from testcontainers.postgres import PostgresContainer  # noqa: PLC0415 - as above
 
-    passwords = {f"{s}_{kind}": random_secret() for s in SERVICES for kind in ("owner", "app")}
+    passwords = {f"{s}_{kind}": random_secret() for s in SERVICES for kind in ROLE_KINDS}
     passwords["postgres"] = random_secret()
     database = PostgresContainer(
         "postgres:18", username="postgres", password=passwords["postgres"], driver=None

@@ -3,7 +3,7 @@
 set -euo pipefail
 variables=()
 for service in gateway payments notifier reconciler; do
-  for kind in owner app; do
+  for kind in owner app eraser; do
     name=${service^^}_${kind^^}_PASSWORD
     variables+=("--set=${service}_${kind}_password=${!name:?}")
   done

@@ -9,8 +9,8 @@ DECLARE service text;
 BEGIN
   EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
   FOREACH service IN ARRAY ARRAY['gateway', 'payments', 'notifier', 'reconciler'] LOOP
-    EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I, %I',
-                   current_database(), service || '_owner', service || '_app');
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I, %I, %I',
+                   current_database(), service || '_owner', service || '_app', service || '_eraser');
     EXECUTE format('CREATE SCHEMA IF NOT EXISTS %I AUTHORIZATION %I', service, service || '_owner');
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', service, service || '_app');
   END LOOP;

@@ -32,9 +32,18 @@ from services.gateway.views import Repeat
 from services.gateway.webhooks import Webhooks
 from shared.errors import PaystreamError
 from shared.http_server import AsgiApp
-from shared.kafka import PAYMENTS_COMMANDS, PAYMENTS_EVENTS, PAYMENTS_REPLIES, PAYMENTS_WEBHOOKS
+from shared.kafka import (
+    PAYMENTS_COMMANDS,
+    PAYMENTS_EVENTS,
+    PAYMENTS_REPLIES,
+    PAYMENTS_WEBHOOKS,
+    PRIVACY_COMMANDS,
+)
+from shared.messages.base import Message
+from shared.privacy.eraser import Eraser
 from shared.providers.registry import adapters
 from shared.service import Kit
+from shared.tasks import ClaimedTask, Tasks
 
 log = structlog.get_logger()
 
@@ -59,7 +68,7 @@ ROUTES = [
 def build(settings: GatewaySettings) -> Kit:
     """The gateway's process."""
     kit = Kit("gateway", settings, MIGRATIONS)
-    kit.uses = (PAYMENTS_COMMANDS, PAYMENTS_WEBHOOKS, PAYMENTS_REPLIES, PAYMENTS_EVENTS)
+    kit.uses = (PAYMENTS_COMMANDS, PAYMENTS_WEBHOOKS, PAYMENTS_REPLIES, PAYMENTS_EVENTS, PRIVACY_COMMANDS)
     providers = adapters(settings.providers)
     intake = Intake(kit.publisher, settings.accept_limit_s)
     replies = Replies(settings.kafka, kit.health, settings.waiting_max)
@@ -84,7 +93,9 @@ def build(settings: GatewaySettings) -> Kit:
         settings.allowed_hosts,
         settings.cors_origins,
     )
-    kit.loops.append(projection_loop(kit))
+    eraser = Eraser(kit)
+    kit.loops += [projection_loop(kit), eraser.loop]
+    kit.tasks = Tasks(kit.engine, kit.owner, eraser.performers, eraser.applying(_no_other), eraser.slots)
     kit.channels[CHANNEL] = live.woken
     kit.started += [payments.repair_after_restore, replies.start]
     kit.background += [
@@ -96,6 +107,10 @@ def build(settings: GatewaySettings) -> Kit:
     kit.stopping += [a.close for a in providers.values()]
     kit.apps.append((edge, settings.http.host, settings.http.port))
     return kit
+
+
+async def _no_other(task: ClaimedTask, message: Message) -> None:
+    raise TypeError(f"the gateway has no tasks of its own: {task.kind}, {type(message).__name__}")
 
 
 def api(door: Door, parts: Mapping[str, Any]) -> Litestar:

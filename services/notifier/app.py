@@ -25,6 +25,7 @@ from services.notifier.links import Links
 from services.notifier.mail.compose import Composer
 from services.notifier.mail.smtp import Server
 from services.notifier.performers import SendMail, SetDocument, remind
+from services.notifier.personal import MARK, PLACES
 from services.notifier.reads import unsettled
 from services.notifier.samples import samples
 from services.notifier.settings import NotifierSettings
@@ -36,9 +37,10 @@ from shared.database import AWAY
 from shared.decision import Answer
 from shared.envelope import Envelope, new_id, now_utc
 from shared.inbox import Incoming
-from shared.kafka import NOTIFIER_COMMANDS, ORDERS_EVENTS, PAYMENTS_EVENTS, Topic
+from shared.kafka import NOTIFIER_COMMANDS, ORDERS_EVENTS, PAYMENTS_EVENTS, PRIVACY_COMMANDS, Topic
 from shared.messages.base import Catalogue, Message
 from shared.preflight import Unfit
+from shared.privacy.eraser import Eraser
 from shared.service import Kit
 from shared.tasks import CALL_MARGIN_S, ClaimedTask, Tasks
 
@@ -57,9 +59,10 @@ UNSETTLED = Gauge(
 def build(settings: NotifierSettings) -> Kit:
     """The whole service, from its settings."""
     kit = Kit("notifier", settings, MIGRATIONS)
-    kit.uses = (ORDERS_EVENTS, PAYMENTS_EVENTS)
+    kit.uses = (ORDERS_EVENTS, PAYMENTS_EVENTS, PRIVACY_COMMANDS)
     decide = decider(_rules(settings))
     store = OrderStore()
+    eraser = Eraser(kit, PLACES, MARK)
 
     def applier(consumer: str) -> Applier[Order]:
         return Applier(
@@ -72,6 +75,7 @@ def build(settings: NotifierSettings) -> Kit:
             committed=kit.wake,
             reply=_no_replies,
             publishes_here=lambda: kit.relay.leads,
+            screen=eraser.screen,
         )
 
     def loop(topic: Topic, catalogue: Catalogue, *, commands: bool = False) -> Loop[Order]:
@@ -81,11 +85,12 @@ def build(settings: NotifierSettings) -> Kit:
         loop(ORDERS_EVENTS, ORDERS),
         loop(PAYMENTS_EVENTS, PAYMENTS),
         loop(NOTIFIER_COMMANDS, COMMANDS, commands=True),
+        eraser.loop,
     ]
     links = _links(settings)
-    kit.tasks = _tasks(kit, settings, links, applier("notifier.tasks"))
+    kit.tasks = _tasks(kit, settings, links, applier("notifier.tasks"), eraser)
     kit.apps = [(DocumentsApp(kit.engine, links), settings.http.host, settings.http.port)]
-    kit.background = [lambda: _count(kit)]
+    kit.background.append(lambda: _count(kit))
     return kit
 
 
@@ -140,7 +145,9 @@ def _links(settings: NotifierSettings) -> Links:
     )
 
 
-def _tasks(kit: Kit, settings: NotifierSettings, links: Links, applier: Applier[Order]) -> Tasks:
+def _tasks(
+    kit: Kit, settings: NotifierSettings, links: Links, applier: Applier[Order], eraser: Eraser
+) -> Tasks:
     smtp, documents = settings.smtp, settings.documents
     shop = _shop(settings)
     threads = ThreadPoolExecutor(documents.typesetters, "typeset")
@@ -164,12 +171,12 @@ def _tasks(kit: Kit, settings: NotifierSettings, links: Links, applier: Applier[
         "typeset": documents.typesetters * WAITING_PER_THREAD,
         "mail": smtp.connections,
         "remind": REMINDERS_AT_ONCE,
-    }
+    } | eraser.slots
     return Tasks(
         kit.engine,
         kit.owner,
-        {"typeset": set_document, "mail": send_mail, "remind": remind},
-        lambda task, message: gather(_result(task, message)),
+        {"typeset": set_document, "mail": send_mail, "remind": remind, **eraser.performers},
+        eraser.applying(lambda task, message: gather(_result(task, message))),
         slots,
         settings.lease_s,
         telling_max=sum(slots.values()),

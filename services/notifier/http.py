@@ -76,6 +76,8 @@ class DocumentsApp:
     async def _document(self, document_id: str) -> Response:
         async with self.engine.connect() as connection:
             issued = await read_document(connection, document_id)
+        if issued is not None and issued.document.state == "erased":
+            raise LinkExpired("document-erased", "this document was erased at its customer's wish")
         if issued is None or issued.pdf is None or issued.document.number is None:
             raise NotFound("not-found", "there is no document under this link")
         document = issued.document

@@ -13,7 +13,7 @@ TOKEN_LENGTH_MAX = 1000
 
 
 class LinkExpired(NotFound):
-    """The link was ours and is too old."""
+    """The link was ours, and is too old or its document was erased."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,9 @@ _LOCK = text("""
     SELECT order_id FROM orders WHERE order_id = ANY(CAST(:keys AS text[]))
     ORDER BY order_id FOR NO KEY UPDATE""")
 
-_ORDERS = text("SELECT * FROM orders WHERE order_id = ANY(CAST(:keys AS text[]))")
+_ORDERS = text("""
+    SELECT o.*, EXISTS (SELECT FROM erased_orders e WHERE e.order_id = o.order_id) AS erased
+    FROM orders o WHERE o.order_id = ANY(CAST(:keys AS text[]))""")
 _CONTENTS = text("""
     SELECT order_id, revision, content FROM order_contents WHERE order_id = ANY(CAST(:keys AS text[]))""")
 _REFUNDS = text("SELECT * FROM refunds WHERE order_id = ANY(CAST(:keys AS text[])) ORDER BY refund_id")
@@ -60,7 +62,7 @@ class _Under:
     def order(self, row: Any) -> Order:
         return Order(
             row.order_id, self.contents, paid_in(row), self.refunds, self.disputes,
-            tuple(self.documents), tuple(self.mails),
+            tuple(self.documents), tuple(self.mails), row.erased,
         )  # fmt: skip
 
 

@@ -79,7 +79,13 @@ class SetDocument:
         pdf = await asyncio.get_running_loop().run_in_executor(self.threads, self.typesetter.pdf, sheet)
         digest = sha256(pdf).hexdigest()
         return Answered(
-            DocumentRendered(order_id=task.subject, document_id=document_id, pdf=pdf, sha256=digest)
+            DocumentRendered(
+                order_id=task.subject,
+                document_id=document_id,
+                pdf=pdf,
+                sha256=digest,
+                erased=issued.placed.erased,
+            )
         )
 
 

@@ -68,7 +68,7 @@ _WAITING = text("""
     SELECT (SELECT count(*) FROM orders WHERE waits) AS orders,
            (SELECT count(*) FROM documents WHERE state = 'failed') AS documents,
            (SELECT count(*) FROM mails WHERE state IN ('waiting', 'deferred')) AS mails,
-           (SELECT count(*) FROM mails WHERE state IN ('parked', 'bounced')) AS parked""")
+           (SELECT count(*) FROM mails WHERE state IN ('parked', 'bounced') AND recipient <> '') AS parked""")
 
 
 async def read_document(connection: AsyncConnection, document_id: str) -> Issued | None:

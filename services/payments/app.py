@@ -14,6 +14,7 @@ from services.payments.handlers import (
     WEBHOOK_CATALOGUE,
     Handlers,
 )
+from services.payments.personal import MARK, addresses, places
 from services.payments.replies import Replies
 from services.payments.rounds import Rounds
 from services.payments.settings import PaymentsSettings
@@ -27,6 +28,7 @@ from shared.inbox import Incoming
 from shared.kafka import ORDERS_EVENTS, PAYMENTS_COMMANDS, PAYMENTS_WEBHOOKS, Topic
 from shared.messages.base import Catalogue, Message, wrap
 from shared.messages.facts import Rematch
+from shared.privacy.eraser import Eraser
 from shared.providers.base import Adapter
 from shared.providers.registry import adapters
 from shared.service import Kit
@@ -47,6 +49,7 @@ def build(settings: PaymentsSettings) -> Kit:
     )
     replies = Replies(kit.publisher)
     store = PaymentStore(webhooks)
+    eraser = Eraser(kit, places(webhooks), MARK, addresses)
 
     def applier(topic: Topic) -> Applier[Payment]:
         return Applier(
@@ -62,6 +65,7 @@ def build(settings: PaymentsSettings) -> Kit:
             archive=webhooks.archive,
             repeated=webhooks.repeated,
             unmatched=handlers.unmatched,
+            screen=eraser.screen,
         )
 
     def loop(
@@ -76,6 +80,7 @@ def build(settings: PaymentsSettings) -> Kit:
             for lane in range(settings.webhook_lanes)
         ),
         loop(ORDERS_EVENTS, ORDER_CATALOGUE, keyed=True, commands=False),
+        eraser.loop,
     ]
     results = applier(PAYMENTS_COMMANDS)
 
@@ -87,10 +92,18 @@ def build(settings: PaymentsSettings) -> Kit:
             return await order_of_reference(connection, provider, account, reference)
 
     performers = Performers(providers, owner, scale, breakers)
-    kit.tasks = Tasks(kit.engine, kit.owner, performers.table(), apply, SLOTS, settings.lease_s)
+    kit.tasks = Tasks(
+        kit.engine,
+        kit.owner,
+        performers.table() | eraser.performers,
+        eraser.applying(apply),
+        SLOTS | eraser.slots,
+        settings.lease_s,
+    )
+    old = Erasure(eraser.engine, webhooks, settings.raw_days) if eraser.engine else None
     kit.background += [
         Checkpoints(kit.engine, kit.publisher, kit.lease, settings.checkpoint_every_s / scale).run,
-        Rounds(kit.engine, kit.lease, webhooks.heard, Erasure(kit.engine, webhooks, settings.raw_days)).run,
+        Rounds(kit.engine, kit.lease, webhooks.heard, old).run,
     ]
     kit.stopping += [a.close for a in providers.values()]
     return kit

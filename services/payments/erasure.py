@@ -1,9 +1,9 @@
 """Raw webhooks hold personal data: past their time the bytes and headers go; hash and facts stay."""
 
 import asyncio
-from hashlib import sha256
+from collections.abc import Sequence
+from typing import Any
 
-import msgspec
 import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -20,7 +20,7 @@ _DUE = text("""
     SELECT received_at, message_id, provider, body FROM provider_events
     WHERE (received_at, message_id) > (coalesce(:after_at, '-infinity'::timestamptz), :after_id)
       AND received_at < now() - make_interval(days => :days)
-    ORDER BY received_at, message_id LIMIT :batch FOR UPDATE""")
+    ORDER BY received_at, message_id LIMIT :batch FOR NO KEY UPDATE""")
 _ERASE = text("""
     UPDATE provider_events e SET body = '', headers = '{}', erased_at = now(), body_sha256 = new.hash,
                                  facts = new.facts
@@ -33,8 +33,24 @@ _MARK = text("""
     ON CONFLICT (one) DO UPDATE SET received_at = excluded.received_at, message_id = excluded.message_id""")
 
 
+async def blank_rows(connection: AsyncConnection, webhooks: Webhooks, rows: Sequence[Any]) -> int:
+    """Blanks these rows of `provider_events` (received_at, message_id, provider, body); how many were not."""
+    if not rows:
+        return 0
+    kept = [webhooks.instead_of(row.provider, row.body) for row in rows]
+    received = [row.received_at for row in rows]
+    columns = {
+        "received": received,
+        "ids": [row.message_id for row in rows],
+        "hashes": [digest for digest, _ in kept],
+        "facts": [facts for _, facts in kept],
+    }
+    window = {"first": min(received), "last": max(received)}  # so that few partitions are read
+    return (await connection.execute(_ERASE, columns | window)).rowcount
+
+
 class Erasure:
-    """Erases in order of arrival, from where it stopped; run it from one instance."""
+    """Erases in order of arrival, from where it stopped; run it from one instance, as the eraser's role."""
 
     def __init__(self, engine: AsyncEngine, webhooks: Webhooks, days: int) -> None:
         self._engine = engine
@@ -62,23 +78,7 @@ class Erasure:
             "batch": BATCH,
         }
         rows = (await connection.execute(_DUE, wanted)).all()
-        if not rows:
-            return 0
-        columns = {
-            "received": [r.received_at for r in rows],
-            "ids": [r.message_id for r in rows],
-            "hashes": [sha256(r.body).digest() for r in rows],
-            "facts": [self._facts(r.provider, r.body) for r in rows],
-        }
-        window = {
-            "first": rows[0].received_at,
-            "last": rows[-1].received_at,
-        }  # so that few partitions are read
-        await connection.execute(_ERASE, columns | window)
-        await connection.execute(_MARK, {"received": rows[-1].received_at, "id": rows[-1].message_id})
+        if rows:
+            await blank_rows(connection, self._webhooks, rows)
+            await connection.execute(_MARK, {"received": rows[-1].received_at, "id": rows[-1].message_id})
         return len(rows)
-
-    def _facts(self, provider: str, body: bytes) -> str:
-        """What was read from the bytes, without a person's data: ids, states, amounts."""
-        _, content = self._webhooks.read_body(provider, body)
-        return msgspec.json.encode(content.seen if content else {}).decode()

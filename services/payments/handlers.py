@@ -42,6 +42,7 @@ from shared.messages.payments import (
     RegisterOrder,
     ResolveFlag,
 )
+from shared.privacy.erasures import blank_late
 
 COMMAND_CATALOGUE = Catalogue(*COMMANDS)
 ORDER_CATALOGUE = Catalogue(OrderPlaced, OrderCancelled)
@@ -99,7 +100,10 @@ class Handlers:
         message, policy = incoming.message, self._policy()
         if isinstance(message, ProviderEventReceived):
             content = self.webhooks.content(message)
-            return facts.webhook_received(payment, message.provider, content, now, policy)
+            decision = facts.webhook_received(payment, message.provider, content, now, policy)
+            if payment.erased and incoming.task_id is not None:  # kept raw while nobody knew whose it is
+                return replace(decision, tasks=(*decision.tasks, blank_late(payment.order_id)))
+            return decision
         if (result := RESULT_HANDLERS.get(type(message))) is not None:
             return result(payment, message, now, policy)
         if incoming.envelope.source == "payments":

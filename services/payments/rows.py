@@ -26,6 +26,7 @@ def payment_of(row: Row) -> Payment:
         revision=row.revision,
         content=row.content,
         fingerprint=row.fingerprint,
+        erased=row.erased,
         created_at=row.created_at,
         updated_at=row.updated_at,
         closes_at=row.closes_at,

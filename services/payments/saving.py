@@ -19,7 +19,8 @@ _STATE_COLUMNS = {
 
 _CONTENT_COLUMNS = {
     "id": "uuid", "amount": "bigint", "currency": "text", "capture": "text", "revision": "integer",
-    "content": "bytea", "fingerprint": "bytea", "created_at": "timestamptz", "closes_at": "timestamptz",
+    "content": "bytea", "fingerprint": "bytea", "erased": "boolean", "created_at": "timestamptz",
+    "closes_at": "timestamptz",
 }  # fmt: skip
 
 _ATTEMPT_COLUMNS = {
@@ -157,7 +158,7 @@ def _state_row(payment: Payment, before: Payment) -> tuple[object, ...]:
 def _content_row(payment: Payment) -> tuple[object, ...]:
     return (
         payment.id, payment.amount, payment.currency, payment.capture, payment.revision, payment.content,
-        payment.fingerprint, payment.created_at, payment.closes_at,
+        payment.fingerprint, payment.erased, payment.created_at, payment.closes_at,
     )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ _RESOLVE = text("""
 
 _READ = """
     SELECT id::text, order_id, amount, currency, status, detail, version, capture, revision, content,
-           fingerprint, created_at, updated_at, closes_at, closed, closed_at, paid_at,
+           fingerprint, erased, created_at, updated_at, closes_at, closed, closed_at, paid_at,
            flags::text, waiting::text, money_back
     FROM payments WHERE order_id = ANY(CAST(:keys AS text[])) ORDER BY order_id"""
 _LOCK = text(f"{_READ} FOR NO KEY UPDATE")

@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Literal
+from hashlib import sha256
+from typing import Any, Literal
 
 import msgspec
 from prometheus_client import Counter
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.payments.domain.state import Payment
 from services.payments.heard import Heard
 from shared.apply import Fate
+from shared.envelope import now_utc
 from shared.errors import Malformed
 from shared.inbox import Incoming
 from shared.messages.facts import AttemptOpened, CaptureEnded, Looked, WebhookContent
@@ -23,15 +25,23 @@ Verdict = Literal["understood", "unknown_type", "other_account", "unreadable"]
 
 Outcome = Literal["changed", "nothing_new", "hint", "unmatched", "not_ours"]
 
-_ARCHIVE = text("""
-    INSERT INTO provider_events (received_at, message_id, provider, account, event_type, verdict,
-                                 provider_order_id, charge_id, order_id, outcome, version_before,
-                                 version_after, headers, body)
-    SELECT * FROM unnest(CAST(:received AS timestamptz[]), CAST(:ids AS text[]), CAST(:providers AS text[]),
-                         CAST(:accounts AS text[]), CAST(:types AS text[]), CAST(:verdicts AS text[]),
-                         CAST(:orders AS text[]), CAST(:charges AS text[]), CAST(:owners AS text[]),
-                         CAST(:outcomes AS text[]), CAST(:befores AS bigint[]), CAST(:afters AS bigint[]),
-                         CAST(:headers AS jsonb[]), CAST(:bodies AS bytea[]))""")
+_COLUMNS = {
+    "received_at": "timestamptz", "message_id": "text", "provider": "text", "account": "text",
+    "event_type": "text", "verdict": "text", "provider_order_id": "text", "charge_id": "text",
+    "order_id": "text", "outcome": "text", "version_before": "bigint", "version_after": "bigint",
+    "headers": "jsonb", "body": "bytea",
+}  # fmt: skip
+# What is kept instead of the bytes when they must not be kept.
+_BLANKED = {"erased_at": "timestamptz", "body_sha256": "bytea", "facts": "jsonb"}
+
+
+def _insert(columns: Mapping[str, str]) -> TextClause:
+    arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in columns.items())
+    return text(f"INSERT INTO provider_events ({', '.join(columns)}) SELECT * FROM unnest({arrays})")  # noqa: S608 - names from this module
+
+
+_ARCHIVE = _insert(_COLUMNS)
+_ARCHIVE_BLANKED = _insert(_COLUMNS | _BLANKED)
 
 _MATCHED = text("""
     UPDATE provider_events SET order_id = :order_id, outcome = :outcome, version_before = :before,
@@ -104,8 +114,11 @@ class Webhooks:
         return content if verdict == "understood" else None
 
     async def archive(self, connection: AsyncConnection, fates: Sequence[Fate[Payment]]) -> None:
-        """Keeps the exact bytes of every verified webhook, whatever becomes of it, and what it changed."""
-        rows = []
+        """Keeps the exact bytes of every verified webhook, whatever becomes of it, and what it changed.
+
+        Of an order whose customer was erased, the bytes' hash and what was read from them.
+        """
+        rows, blank = [], []
         for fate in fates:
             _count_learned(fate)
             message = fate.incoming.message
@@ -118,23 +131,24 @@ class Webhooks:
                 continue
             WEBHOOKS.labels(message.provider, verdict).inc()
             self.heard.note(message)
-            rows.append(
-                (
-                    message.received_at, fate.incoming.id, message.provider, message.account,
-                    content.event_type[:100] if content else "", verdict,
-                    content.provider_order_id if content else None,
-                    content.charge_id if content else None,
-                    fate.key, outcome, *_versions(fate),
-                    msgspec.json.encode(message.headers).decode(), message.body,
-                )
+            row = (
+                message.received_at, fate.incoming.id, message.provider, message.account,
+                content.event_type[:100] if content else "", verdict,
+                content.provider_order_id if content else None,
+                content.charge_id if content else None,
+                fate.key, outcome, *_versions(fate),
             )  # fmt: skip
-        if rows:
-            names = (
-                "received", "ids", "providers", "accounts", "types", "verdicts", "orders", "charges",
-                "owners", "outcomes", "befores", "afters", "headers", "bodies",
-            )  # fmt: skip
-            columns = zip(*rows, strict=True)
-            await connection.execute(_ARCHIVE, {n: list(c) for n, c in zip(names, columns, strict=True)})
+            if fate.after is not None and fate.after.erased:
+                blank.append((*row, "{}", b"", now_utc(), *self.instead_of(message.provider, message.body)))
+            else:
+                rows.append((*row, msgspec.json.encode(message.headers).decode(), message.body))
+        await _keep(connection, _ARCHIVE, _COLUMNS, rows)
+        await _keep(connection, _ARCHIVE_BLANKED, _COLUMNS | _BLANKED, blank)
+
+    def instead_of(self, provider: str, body: bytes) -> tuple[bytes, str]:
+        """(hash, facts) that stay when the bytes go: ids, states and amounts, nothing of a person."""
+        _, content = self.read_body(provider, body)
+        return sha256(body).digest(), msgspec.json.encode(content.seen if content else {}).decode()
 
     async def repeated(self, connection: AsyncConnection, repeated: Sequence[Incoming]) -> None:
         """Counts deliveries of what is kept already; one statement for all of a batch."""
@@ -146,6 +160,17 @@ class Webhooks:
             self.heard.note(message)
         wanted = {"ids": [id_ for id_, _ in again], "received": [m.received_at for _, m in again]}
         await connection.execute(_REPEATED, wanted)
+
+
+async def _keep(
+    connection: AsyncConnection,
+    statement: TextClause,
+    columns: Mapping[str, str],
+    rows: Sequence[tuple[Any, ...]],
+) -> None:
+    if rows:
+        values = (list(column) for column in zip(*rows, strict=True))
+        await connection.execute(statement, dict(zip(columns, values, strict=True)))
 
 
 async def _matched(

@@ -25,11 +25,12 @@ from shared.consume import Loop
 from shared.envelope import now_utc
 from shared.health import Health
 from shared.inbox import Incoming
-from shared.kafka import PAYMENTS_COMMANDS, PAYMENTS_EVENTS, RECONCILER_COMMANDS
+from shared.kafka import PAYMENTS_COMMANDS, PAYMENTS_EVENTS, PRIVACY_COMMANDS, RECONCILER_COMMANDS
 from shared.messages.base import Catalogue, Message
 from shared.messages.payments import PAYMENT_EVENTS, LedgerCheckpoint
 from shared.messages.reconciler import AcceptMismatch, ApproveRepair, RunReconciliation
 from shared.pace import FOLLOWING_S, Pace
+from shared.privacy.eraser import Eraser
 from shared.providers.base import Adapter
 from shared.providers.registry import adapters
 from shared.service import Kit
@@ -50,8 +51,9 @@ def build(settings: ReconcilerSettings) -> Kit:
     accounts = {name: provider.adapter.account for name, provider in providers.items()}
     windows = _applier(kit, f"{NAME}.windows", WindowStore(accounts), handlers.decide_window)
     mismatches = _applier(kit, f"{NAME}.mismatches", MismatchStore(), handlers.decide_mismatch)
-    kit.uses = (PAYMENTS_EVENTS, PAYMENTS_COMMANDS)
-    kit.loops = [book_loop(kit, kit.health), command_loop(kit, accounts)]
+    eraser = Eraser(kit)
+    kit.uses = (PAYMENTS_EVENTS, PAYMENTS_COMMANDS, PRIVACY_COMMANDS)
+    kit.loops = [book_loop(kit, kit.health), command_loop(kit, accounts), eraser.loop]
     scale = settings.time_scale
     comparer = Comparer(kit.engine)
     runs = Windows(
@@ -66,9 +68,13 @@ def build(settings: ReconcilerSettings) -> Kit:
     kit.tasks = Tasks(
         kit.engine,
         kit.owner,
-        {TASK: runs, RECHECK: Rechecks(kit.engine, providers, comparer, mismatches, scale)},
-        result_applier(windows.apply_result, mismatches.apply_result),
-        {TASK: RUNS_AT_ONCE, RECHECK: RECHECKS_AT_ONCE},
+        {
+            TASK: runs,
+            RECHECK: Rechecks(kit.engine, providers, comparer, mismatches, scale),
+            **eraser.performers,
+        },
+        eraser.applying(result_applier(windows.apply_result, mismatches.apply_result)),
+        {TASK: RUNS_AT_ONCE, RECHECK: RECHECKS_AT_ONCE, **eraser.slots},
         settings.lease_s,
     )
     daily = Daily(

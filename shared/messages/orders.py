@@ -36,7 +36,8 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class OrderPlaced(Event, frozen=True, kw_only=True):
     """An order that may be paid. Published by the shop or, for orders placed over HTTP, by payments.
 
-    `revision` numbers the accepted contents of one order and is given by payments alone.
+    `revision` numbers the accepted contents of one order and is given by payments alone. `erased`: what this
+    content said of its customer was blanked on request; amounts and quantities stay.
     """
 
     TYPE: ClassVar[str] = "orders.order_placed.v1"
@@ -50,6 +51,7 @@ class OrderPlaced(Event, frozen=True, kw_only=True):
     locale: str = "en"
     capture: Literal["automatic", "manual"] = "automatic"
     revision: int | None = None
+    erased: bool = False
 
 
 class OrderCancelled(Event, frozen=True, kw_only=True):

@@ -22,6 +22,8 @@ def on_resend_document(order: Order, command: ResendDocument, now: datetime) -> 
     if mail is None:
         why = "the order has no e-mail address" if document else "there is no such document or mail"
         return _refused(order, command, why, now)
+    if not mail.recipient:
+        return _refused(order, command, "its customer was erased: there is no address any more", now)
     if any(resend.nonce == command.nonce for resend in mail.resends):
         return Decision(order, outcome="ignored")
     if document is not None and document.state != "rendered":
@@ -36,6 +38,8 @@ def on_record_bounce(order: Order, command: RecordBounce, now: datetime) -> Deci
     if mail is None or mail.state == "bounced":
         return Decision(order, outcome="ignored")
     answer = command.reason[:500]
+    if mail.recipient:
+        answer = answer.replace(mail.recipient, "<recipient>")
     mail = replace(mail, state="bounced", last_answer=answer, settled_at=now)
     event = failed(order, mail, f"bounced: {answer}", now)
     return Decision(order.with_mail(mail), events=(event,), dropped=(mail_task(order, mail).key,))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 
-from services.notifier.domain.mailing import DueMail, failed, mail_task, new_mail
+from services.notifier.domain.mailing import DueMail, failed, mail_task, new_mail, typeset_task
 from services.notifier.domain.state import (
     Document,
     DocumentKind,
@@ -20,7 +20,7 @@ from services.notifier.domain.state import (
     natural_id,
     series_of,
 )
-from shared.decision import Decision, Task
+from shared.decision import Decision
 from shared.messages.orders import OrderPlaced
 from shared.messages.payments import PaymentPaid, PaymentSnapshot, RefundFailed, RefundSucceeded
 
@@ -227,8 +227,3 @@ def _issue(
     order = order.with_document(document)
     tasks = (typeset_task(order.order_id, document.id),)
     return Decision(order.with_mail(mail) if mail else order, tasks=tasks)
-
-
-def typeset_task(order_id: str, document: str) -> Task:
-    """Makes the PDF; its result lets the mail go."""
-    return Task("typeset", f"typeset:{document}", order_id, document.encode(), priority=40)

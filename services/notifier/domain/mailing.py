@@ -19,6 +19,7 @@ from shared.messages.notifier import NoticeFailed, NoticeSent, ReceiptFailed, Re
 
 TOPIC = "notifier.events"
 GIVE_UP = timedelta(days=4)  # RFC 5321, 4.5.4.1: "at least 4-5 days"
+SET_AGAIN_S = 5.0  # the content is blanked in a moment
 NOT_AN_ADDRESS = "not-an-address"
 SETTLED = ("sent", "bounced", "parked")
 
@@ -59,8 +60,10 @@ def new_mail(due: DueMail, domain: str, now: datetime) -> Mail | None:
 def on_document_rendered(order: Order, result: DocumentRendered, now: datetime) -> Decision[Order]:
     """The document exists from here on; its mail may go."""
     document = order.document(result.document_id)
-    if document.state == "rendered":
+    if document.state in ("rendered", "erased"):
         return Decision(order, outcome="ignored")
+    if order.erased and not result.erased:  # it was being set while its customer was erased
+        return Decision(order, tasks=(typeset_task(order.order_id, document.id, SET_AGAIN_S),))
     document = replace(document, state="rendered", sha256=result.sha256, pdf=result.pdf)
     issued = ReceiptIssued(
         order_id=order.order_id,
@@ -72,7 +75,7 @@ def on_document_rendered(order: Order, result: DocumentRendered, now: datetime) 
     )
     decision = Decision(order.with_document(document), events=(_out(order, issued, now),))
     mail = order.mail(document.id)
-    if mail is None:
+    if mail is None or not mail.recipient:
         return decision
     if mail.state == "parked":  # its address could not be used from the start
         event = failed(decision.state, mail, mail.last_answer, now)
@@ -140,6 +143,11 @@ def on_mail_refused(order: Order, result: MailRefused, now: datetime) -> Decisio
 def mail_task(order: Order, mail: Mail, delay_s: float = 0.0) -> Task:
     """Sends one mail."""
     return Task("mail", f"mail:{mail.id}", order.order_id, mail.id.encode(), delay_s=delay_s, priority=50)
+
+
+def typeset_task(order_id: str, document: str, delay_s: float = 0.0) -> Task:
+    """Makes the PDF; its result lets the mail go."""
+    return Task("typeset", f"typeset:{document}", order_id, document.encode(), delay_s, priority=40)
 
 
 def failed(order: Order, mail: Mail, reason: str, now: datetime) -> Outgoing:

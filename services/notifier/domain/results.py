@@ -18,12 +18,13 @@ class DocumentResult(Result, frozen=True, kw_only=True):
 
 
 class DocumentRendered(DocumentResult, frozen=True, kw_only=True):
-    """The PDF exists."""
+    """The PDF exists. `erased`: it was made of a content whose customer had been blanked."""
 
     TYPE: ClassVar[str] = "notifier.document_rendered.v1"
 
     pdf: bytes
     sha256: str
+    erased: bool = False
 
 
 class DocumentFailed(DocumentResult, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ MailKind = Literal[
     "receipt", "invoice", "credit_note", "cancellation",
     "surplus_refund", "surplus_refund_failed", "dispute", "dispute_reminder",
 ]  # fmt: skip
-DocumentState = Literal["numbered", "rendered", "failed"]
+DocumentState = Literal["numbered", "rendered", "failed", "erased"]
 MailState = Literal["waiting", "deferred", "sent", "bounced", "parked"]
 Outcome = Literal["", "closed", "won", "lost"]
 
@@ -133,7 +133,10 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The aggregate: everything that decides which documents and mails are due."""
+    """The aggregate: everything that decides which documents and mails are due.
+
+    `erased`: its customer's data were blanked. What is due is still made, of what is left.
+    """
 
     order_id: str
     contents: Mapping[int, OrderPlaced] = field(default_factory=dict)  # by revision
@@ -142,6 +145,7 @@ class Order:
     disputes: Mapping[str, Dispute] = field(default_factory=dict)  # by subject
     documents: tuple[Document, ...] = ()
     mails: tuple[Mail, ...] = ()
+    erased: bool = False
 
     @property
     def waits(self) -> bool:

@@ -73,6 +73,7 @@ def _held(
         revision=payment.revision + 1,
         content=order.encode(),
         fingerprint=content_fingerprint,
+        erased=payment.erased or order.erased,
         created_at=created_at,
         closes_at=created_at + timedelta(seconds=policy.payment_window_s),
     )

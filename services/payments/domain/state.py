@@ -194,6 +194,7 @@ class Payment(msgspec.Struct, frozen=True):
     revision: int = 0
     content: bytes = b""  # the order as JSON, with personal data; erasable
     fingerprint: bytes = b""
+    erased: bool = False  # its customer's data were blanked; nothing raw of it is kept any more
     created_at: datetime | None = None
     updated_at: datetime | None = None
     closes_at: datetime | None = None

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from shared.messages import notifier, orders, payments, reconciler
+from shared.messages import notifier, orders, payments, privacy, reconciler
 from shared.messages.base import Message
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -13,7 +13,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 def published() -> list[type[Message]]:
     """Every message class that travels over Kafka."""
-    modules = (orders, payments, notifier, reconciler)
+    modules = (orders, payments, notifier, reconciler, privacy)
     found = {
         value
         for module in modules
@@ -47,6 +47,6 @@ def test_no_golden_message_was_left_behind_or_forgotten() -> None:
 def test_types_follow_the_naming_rule() -> None:
     for message in published():
         owner, name, version = message.TYPE.split(".")
-        assert owner in ("orders", "payments", "notifier", "reconciler")
+        assert owner in ("orders", "payments", "notifier", "reconciler", "privacy")
         snake = "".join(f"_{c.lower()}" if c.isupper() else c for c in message.__name__).strip("_")
         assert (name, version) == (snake, "v1")

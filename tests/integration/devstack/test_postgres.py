@@ -56,7 +56,7 @@ def test_an_orderly_restart_keeps_roles_and_data(server: Postgres) -> None:
     server.restart()
     assert server.server.sql("SELECT count(*) FROM payments.kept", database="paystream") == "0"
     roles = server.server.sql("SELECT rolname FROM pg_roles WHERE rolname LIKE 'payments%' ORDER BY 1")
-    assert roles.split() == ["payments_app", "payments_owner"]
+    assert roles.split() == ["payments_app", "payments_eraser", "payments_owner"]
 
 
 def test_a_second_server_on_the_same_data_is_refused(server: Postgres, tmp_path: Path) -> None:

@@ -1,0 +1,151 @@
+"""Where this service holds customers' data, and how each place is blanked when a customer is erased."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+import msgspec
+from msgspec.structs import replace
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.payments.domain.orders import fingerprint
+from services.payments.erasure import blank_rows
+from services.payments.webhooks import Webhooks
+from shared.envelope import decode, encode
+from shared.messages.base import Catalogue
+from shared.messages.facts import Rematch
+from shared.messages.orders import OrderPlaced
+from shared.messages.payments import ProviderEventReceived
+from shared.privacy.customers import blanked
+from shared.privacy.eraser import Place, Wanted
+from shared.privacy.parked import names_one_of
+
+# The orders' rows, locked in the order of everyone: who holds one of them commits first, and is then seen.
+MARK = (
+    text("""
+        SELECT FROM payments WHERE order_id = ANY(CAST(:order_ids AS text[]))
+        ORDER BY order_id FOR NO KEY UPDATE"""),
+    text("UPDATE payments SET erased = true WHERE order_id = ANY(CAST(:order_ids AS text[])) AND NOT erased"),
+)
+
+ORDERS_OF = text("""
+    SELECT order_id FROM payments WHERE customer_email(content, '{customer,email}') = :email
+    UNION
+    SELECT record_key FROM outbox
+    WHERE topic = 'orders.events' AND customer_email(payload, '{data,customer,email}') = :email
+    ORDER BY 1""")
+
+_ADDRESSES = text("""
+    SELECT DISTINCT customer_email(payload, '{data,customer,email}') AS email FROM outbox
+    WHERE topic = 'orders.events' AND record_key = ANY(CAST(:order_ids AS text[]))
+    UNION
+    SELECT customer_email(content, '{customer,email}') FROM payments
+    WHERE order_id = ANY(CAST(:order_ids AS text[]))""")
+
+_WEBHOOKS = text("""
+    SELECT received_at, message_id, provider, body FROM provider_events
+    WHERE order_id = ANY(CAST(:order_ids AS text[])) AND erased_at IS NULL
+    ORDER BY received_at, message_id LIMIT 1000""")
+_UNMATCHED = text("""
+    SELECT received_at, message_id, provider, body FROM provider_events
+    WHERE order_id IS NULL AND erased_at IS NULL""")
+_SEARCHES = text("""
+    SELECT id, key, payload FROM tasks WHERE subject = 'unmatched' AND kind = 'match' AND payload <> '{}'""")
+_MATCHED = text("""
+    SELECT message_id FROM provider_events
+    WHERE order_id = ANY(CAST(:order_ids AS text[])) AND message_id = ANY(CAST(:ids AS text[]))""")
+# One still under way is given up: if it is ours after all, a look at the provider finds the same.
+_BLANK_TASKS = text("""
+    UPDATE tasks SET payload = '{}', closed_at = coalesce(closed_at, now()),
+                     outcome = coalesce(outcome, 'dropped'), lease_owner = NULL, lease_until = NULL
+    WHERE id = ANY(CAST(:ids AS bigint[]))""")
+_SAID = text("""
+    SELECT position, payload FROM outbox
+    WHERE topic = 'orders.events' AND record_key = ANY(CAST(:order_ids AS text[]))""")
+_BLANK_SAID = text("UPDATE outbox SET payload = :payload WHERE position = :position")
+_CONTENTS = text("""
+    SELECT order_id, content FROM payments WHERE order_id = ANY(CAST(:order_ids AS text[]))""")
+_BLANK_CONTENT = text("""
+    UPDATE payments SET content = :content, fingerprint = :fingerprint WHERE order_id = :order_id""")
+
+_orders = Catalogue(OrderPlaced)
+_webhooks = Catalogue(ProviderEventReceived)
+_content = msgspec.json.Decoder(OrderPlaced)
+_search = msgspec.json.Decoder(Rematch)
+
+
+async def addresses(connection: AsyncConnection, order_ids: Sequence[str]) -> Sequence[str]:
+    """The e-mail addresses that these orders were placed with, in any of their contents."""
+    rows = await connection.execute(_ADDRESSES, {"order_ids": list(order_ids)})
+    return [row.email for row in rows if row.email]
+
+
+def places(webhooks: Webhooks) -> tuple[Place, ...]:
+    """Every place but the parked messages, which each service has. Contents last: they name the customer."""
+
+    async def raw(connection: AsyncConnection, wanted: Wanted) -> int:
+        count, asked = 0, {"order_ids": list(wanted.order_ids)}
+        while rows := (await connection.execute(_WEBHOOKS, asked)).all():
+            count += await blank_rows(connection, webhooks, rows)
+        if wanted.addresses:
+            unmatched = (await connection.execute(_UNMATCHED)).all()
+            theirs = [row for row in unmatched if names_one_of(row.body, wanted.addresses)]
+            count += await blank_rows(connection, webhooks, theirs)
+        return count
+
+    return (
+        Place("tasks", "webhooks that waited for their order", _searches),
+        Place("provider_events", "bytes and headers of webhooks", raw),
+        Place("outbox", "orders as they were announced", _said),
+        Place("payments", "orders as they were placed", _contents),
+    )
+
+
+async def _searches(connection: AsyncConnection, wanted: Wanted) -> int:
+    """Closed ones too: a task keeps what it was about until it is cleaned away."""
+    rows = (await connection.execute(_SEARCHES)).all()
+    by_message = {row.key.removeprefix("match:"): row for row in rows}
+    asked = {"order_ids": list(wanted.order_ids), "ids": sorted(by_message)}
+    matched = {row.message_id for row in await connection.execute(_MATCHED, asked)}
+    theirs = [
+        row.id
+        for message_id, row in by_message.items()
+        if message_id in matched or names_one_of(_bytes_in(row), wanted.addresses)
+    ]
+    if theirs:
+        await connection.execute(_BLANK_TASKS, {"ids": theirs})
+    return len(theirs)
+
+
+def _bytes_in(row: Any) -> bytes:
+    webhook = _webhooks.decode(decode(_search.decode(row.payload).envelope))
+    return webhook.body if isinstance(webhook, ProviderEventReceived) else b""
+
+
+async def _said(connection: AsyncConnection, wanted: Wanted) -> int:
+    """A blanked announcement has an id of its own: it is not the message that was published under the old."""
+    count = 0
+    for row in (await connection.execute(_SAID, {"order_ids": list(wanted.order_ids)})).all():
+        envelope = decode(row.payload)
+        order = _orders.decode(envelope) if envelope.type in _orders else None
+        if not isinstance(order, OrderPlaced) or order.erased:
+            continue
+        renamed = str(uuid5(NAMESPACE_URL, f"blanked:{envelope.id}"))
+        envelope = replace(envelope, id=renamed, data=msgspec.Raw(blanked(order).encode()))
+        await connection.execute(_BLANK_SAID, {"position": row.position, "payload": encode(envelope)})
+        count += 1
+    return count
+
+
+async def _contents(connection: AsyncConnection, wanted: Wanted) -> int:
+    count = 0
+    for row in (await connection.execute(_CONTENTS, {"order_ids": list(wanted.order_ids)})).all():
+        order = _content.decode(row.content)
+        if order.erased:
+            continue
+        order = blanked(order)
+        new = {"order_id": row.order_id, "content": order.encode(), "fingerprint": fingerprint(order)}
+        await connection.execute(_BLANK_CONTENT, new)
+        count += 1
+    return count

@@ -1,0 +1,1 @@
+"""One customer's personal data are blanked on request; what arrives late does not bring them back."""

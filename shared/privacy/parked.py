@@ -1,0 +1,80 @@
+"""Parked messages are kept whole: those that bring a customer's data are blanked with the customer."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.envelope import decode
+from shared.errors import Malformed
+from shared.kafka import ORDERS_EVENTS, PAYMENTS_COMMANDS, PAYMENTS_WEBHOOKS
+from shared.messages.base import Catalogue
+from shared.messages.orders import OrderPlaced
+from shared.messages.payments import ProviderEventReceived, RegisterOrder
+from shared.privacy.customers import order_in
+
+_BRINGING_DATA = Catalogue(OrderPlaced, RegisterOrder, ProviderEventReceived)
+_TOPICS = [ORDERS_EVENTS.name, PAYMENTS_COMMANDS.name, PAYMENTS_WEBHOOKS.name]
+
+_READ = text("""
+    SELECT consumer, message_id, body FROM inbox
+    WHERE outcome = 'parked' AND topic = ANY(CAST(:topics AS text[]))""")
+_ERASED = text("SELECT order_id FROM erased_orders WHERE order_id = ANY(CAST(:order_ids AS text[]))")
+# It is nobody's to replay any more; its id stays, so that a repetition does nothing.
+_BLANK = text("""
+    UPDATE inbox SET outcome = 'ignored', body = '', headers = '[]', error = 'erased: personal data'
+    WHERE consumer = :consumer AND message_id = :message_id AND outcome = 'parked'""")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a message holds of a customer: an order's id and content, or a provider's bytes."""
+
+    order_id: str | None
+    raw: bytes
+
+
+def held_in(body: bytes) -> Held:
+    """What a record holds; one that cannot be read may hold anything, and is all raw."""
+    try:
+        envelope = decode(body)
+        if envelope.type not in _BRINGING_DATA:
+            return Held(None, b"")
+        message = _BRINGING_DATA.decode(envelope)
+    except Malformed:
+        return Held(None, body)
+    if isinstance(message, ProviderEventReceived):
+        return Held(None, message.body)
+    order = order_in(message)
+    return Held(order.order_id if order else None, body)
+
+
+def names_one_of(raw: bytes, words: Collection[str]) -> bool:
+    """Whether bytes from outside hold one of these words, in whatever spelling of its letters."""
+    lowered = raw.decode("utf-8", "replace").lower()
+    return any(word.lower() in lowered for word in words)
+
+
+async def blank_parked(
+    connection: AsyncConnection, order_ids: Sequence[str], addresses: Sequence[str]
+) -> int:
+    """Blanks the parked messages that bring these orders, or raw bytes that hold one of the addresses."""
+    words = [*(f'"{id_}"' for id_ in order_ids), *addresses]
+    count = 0
+    for row in (await connection.execute(_READ, {"topics": _TOPICS})).all():
+        held = held_in(row.body)
+        if held.order_id in order_ids or (held.order_id is None and names_one_of(held.raw, words)):
+            await connection.execute(_BLANK, {"consumer": row.consumer, "message_id": row.message_id})
+            count += 1
+    return count
+
+
+async def blank_parked_late(connection: AsyncConnection) -> int:
+    """Blanks what was parked after its order was erased."""
+    rows = (await connection.execute(_READ, {"topics": _TOPICS})).all()
+    brought = sorted({id_ for row in rows if (id_ := held_in(row.body).order_id) is not None})
+    if not brought:
+        return 0
+    erased = [row.order_id for row in await connection.execute(_ERASED, {"order_ids": brought})]
+    return await blank_parked(connection, erased, ()) if erased else 0
