@@ -193,7 +193,7 @@ class Kafka:
             # A broker that was killed may come back within seconds, not after 9 s.
             "broker.session.timeout.ms": 1500,
             "broker.heartbeat.interval.ms": 250,
-            "log.retention.check.interval.ms": 60000,
+            "log.retention.check.interval.ms": 5000,
             "num.recovery.threads.per.data.dir": 2,
         }
 

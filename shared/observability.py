@@ -1,6 +1,7 @@
 """Logs as data without secrets, metrics, and the small internal listener that shows health and metrics."""
 
 import logging
+import re
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -26,8 +27,10 @@ READY = Gauge("paystream_ready", "1 while the service is ready")
 _HIDDEN = "[hidden]"
 _SECRET_WORDS = (
     "secret", "password", "token", "authorization", "signature", "api_key", "email", "customer", "body",
-    "answer", "card", "vpa", "headers",
+    "answer", "card", "vpa", "headers", "phone", "contact", "recipient", "billing",
 )  # fmt: skip
+# In free text too: what a library or a server says about an address repeats it.
+_MAIL_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
 def redacted(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -44,7 +47,7 @@ def _without_secrets(key: str, value: Any) -> Any:
         return {k: _without_secrets(str(k), v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_without_secrets("", v) for v in value]
-    return value
+    return _MAIL_ADDRESS.sub(_HIDDEN, value) if isinstance(value, str) else value
 
 
 def configure_logs(settings: LogSettings, service: str) -> None:

@@ -25,7 +25,7 @@ from services.notifier.links import Links
 from services.notifier.mail.compose import Composer
 from services.notifier.mail.smtp import Server
 from services.notifier.performers import SendMail, SetDocument, remind
-from services.notifier.personal import MARK, PLACES
+from services.notifier.personal import MARK, PLACES, addresses
 from services.notifier.reads import unsettled
 from services.notifier.samples import samples
 from services.notifier.settings import NotifierSettings
@@ -62,7 +62,7 @@ def build(settings: NotifierSettings) -> Kit:
     kit.uses = (ORDERS_EVENTS, PAYMENTS_EVENTS, PRIVACY_COMMANDS)
     decide = decider(_rules(settings))
     store = OrderStore()
-    eraser = Eraser(kit, PLACES, MARK)
+    eraser = Eraser(kit, PLACES, MARK, addresses)
 
     def applier(consumer: str) -> Applier[Order]:
         return Applier(

@@ -1,5 +1,7 @@
 """Where this service holds customers' data, and how each place is blanked when a customer is erased."""
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec.structs import replace
 from sqlalchemy import text
@@ -49,6 +51,12 @@ _BLANK_SAID = text("UPDATE outbox SET payload = :payload WHERE position = :posit
 
 _content = msgspec.json.Decoder(OrderPlaced)
 _failures = Catalogue(ReceiptFailed, NoticeFailed)
+
+
+async def addresses(connection: AsyncConnection, order_ids: Sequence[str]) -> Sequence[str]:
+    """The e-mail addresses that these orders were placed with, in any of their contents."""
+    rows = (await connection.execute(_CONTENTS, {"order_ids": list(order_ids)})).all()
+    return sorted({email for row in rows if (email := _content.decode(row.content).customer.email)})
 
 
 async def _contents(connection: AsyncConnection, wanted: Wanted) -> int:

@@ -18,7 +18,7 @@ _BRINGING_DATA = Catalogue(OrderPlaced, RegisterOrder, ProviderEventReceived)
 _TOPICS = [ORDERS_EVENTS.name, PAYMENTS_COMMANDS.name, PAYMENTS_WEBHOOKS.name]
 
 _READ = text("""
-    SELECT consumer, message_id, body FROM inbox
+    SELECT consumer, message_id, body, record_key FROM inbox
     WHERE outcome = 'parked' AND topic = ANY(CAST(:topics AS text[]))""")
 _ERASED = text("SELECT order_id FROM erased_orders WHERE order_id = ANY(CAST(:order_ids AS text[]))")
 # It is nobody's to replay any more; its id stays, so that a repetition does nothing.
@@ -60,11 +60,13 @@ async def blank_parked(
     connection: AsyncConnection, order_ids: Sequence[str], addresses: Sequence[str]
 ) -> int:
     """Blanks the parked messages that bring these orders, or raw bytes that hold one of the addresses."""
-    words = [*(f'"{id_}"' for id_ in order_ids), *addresses]
-    count = 0
+    keys, count = {id_.encode() for id_ in order_ids}, 0
     for row in (await connection.execute(_READ, {"topics": _TOPICS})).all():
         held = held_in(row.body)
-        if held.order_id in order_ids or (held.order_id is None and names_one_of(held.raw, words)):
+        unread = held.order_id is None and held.raw  # of anyone: its key or an address in it says of whom
+        if held.order_id in order_ids or (
+            unread and (row.record_key in keys or names_one_of(held.raw, addresses))
+        ):
             await connection.execute(_BLANK, {"consumer": row.consumer, "message_id": row.message_id})
             count += 1
     return count

@@ -101,6 +101,7 @@ class System:
             "NOTIFIER_KAFKA__FETCH_WAIT_S": FETCH_WAIT_S,
             "NOTIFIER_DATABASE__URL": self.urls.app("notifier"),
             "NOTIFIER_DATABASE__OWNER_URL": self.urls.owner("notifier"),
+            "NOTIFIER_DATABASE__ERASER_URL": self.urls.eraser("notifier"),
             "NOTIFIER_HTTP__PORT": str(self.http_port),
             "NOTIFIER_OPS__PORT": str(ops_port),
             "NOTIFIER_SMTP__HOST": "127.0.0.1",

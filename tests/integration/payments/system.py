@@ -119,6 +119,7 @@ class Payments:
             "PAYMENTS_KAFKA__FETCH_WAIT_S": FETCH_WAIT_S,
             "PAYMENTS_DATABASE__URL": self.urls.app("payments"),
             "PAYMENTS_DATABASE__OWNER_URL": self.urls.owner("payments"),
+            "PAYMENTS_DATABASE__ERASER_URL": self.urls.eraser("payments"),
             "PAYMENTS_OPS__PORT": str(ops_port),
             "PAYMENTS_PROVIDERS__RAZORPAY__KEY_ID": KEY_ID,
             "PAYMENTS_PROVIDERS__RAZORPAY__KEY_SECRET": KEY_SECRET,

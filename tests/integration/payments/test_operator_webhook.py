@@ -169,7 +169,7 @@ async def test_a_repetition_by_kafka_is_not_counted_as_one_of_the_provider(payme
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def engine(payments: Payments) -> AsyncIterator[AsyncEngine]:
-    made = new_engine(DatabaseSettings(url=payments.urls.app("payments")), "payments")
+    made = new_engine(DatabaseSettings(url=payments.urls.eraser("payments")), "payments")
     yield made
     await made.dispose()
 

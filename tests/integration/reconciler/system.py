@@ -113,6 +113,7 @@ class System:
             "RECONCILER_KAFKA__FETCH_WAIT_S": FETCH_WAIT_S,
             "RECONCILER_DATABASE__URL": self.urls.app("reconciler"),
             "RECONCILER_DATABASE__OWNER_URL": self.urls.owner("reconciler"),
+            "RECONCILER_DATABASE__ERASER_URL": self.urls.eraser("reconciler"),
             "RECONCILER_HTTP__PORT": str(self.http_port),
             "RECONCILER_OPS__PORT": str(self.ops_port),
             "RECONCILER_TIME_SCALE": "100",  # a provider that did not answer is asked again after 0.1 s

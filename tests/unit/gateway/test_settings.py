@@ -27,7 +27,11 @@ PAYPAL = {
 }
 GOOD: dict[str, Any] = {
     "kafka": {"bootstrap_servers": "kafka:9092", "replication_factor": 3},
-    "database": {"url": "postgresql+asyncpg://gateway_app:x@db/paystream"},
+    "database": {
+        "url": "postgresql+asyncpg://gateway_app:x@db/paystream",
+        "eraser_url": "postgresql+asyncpg://gateway_eraser:x@db/paystream",
+    },
+    "privacy_key": "Zx8-cv6-Bn4-mq2-Lk0",
     "ops": {"port": 8704},
     "http": {"port": 8700},
     "checkout": {"signing_key": "Zk3v9-Qp7xW2-mN8cT5-rL1yB6-hJ4dF0-sG"},

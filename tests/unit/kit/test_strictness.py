@@ -7,7 +7,9 @@ from shared import failpoints
 from shared.settings import DatabaseSettings, HttpSettings, KafkaSettings, ServiceSettings
 
 KAFKA = KafkaSettings(bootstrap_servers="127.0.0.1:1", replication_factor=3)
-DATABASE = DatabaseSettings(url=SecretStr("postgresql+asyncpg://x"))
+DATABASE = DatabaseSettings(
+    url=SecretStr("postgresql+asyncpg://x"), eraser_url=SecretStr("postgresql+asyncpg://y")
+)
 REAL = "aV8-long-and-random-3fPz"
 
 
@@ -24,6 +26,7 @@ def production(**changes: object) -> Settings:
         "kafka": KAFKA,
         "database": DATABASE,
         "ops": HttpSettings(port=1),
+        "privacy_key": SecretStr(REAL),
     } | changes
     return Settings(**values)  # type: ignore[arg-type]
 
@@ -37,6 +40,8 @@ def test_production_starts_with_real_values() -> None:
     [
         ({"signing_key": SecretStr("short")}, "SIGNING_KEY"),
         ({"signing_key": SecretStr("changeme-changeme-changeme")}, "SIGNING_KEY"),
+        ({"privacy_key": SecretStr("development")}, "PRIVACY_KEY"),
+        ({"database": DatabaseSettings(url=DATABASE.url)}, "ERASER_URL"),
         ({"time_scale": 60.0}, "TIME_SCALE"),
         ({"failpoint": "relay.after_publish:exit@1"}, "FAILPOINT"),
         ({"kafka": KafkaSettings(bootstrap_servers="x")}, "REPLICATION_FACTOR"),

@@ -27,7 +27,7 @@ def test_partition_counts_stay() -> None:
     assert counts == {
         "orders.events": 6, "payments.commands": 6, "payments.webhooks": 6, "payments.replies": 3,
         "payments.events": 6, "notifier.events": 3, "notifier.commands": 3, "reconciler.events": 3,
-        "reconciler.commands": 3,
+        "reconciler.commands": 3, "privacy.commands": 1, "privacy.events": 1,
     }  # fmt: skip
 
 

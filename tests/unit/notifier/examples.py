@@ -14,7 +14,7 @@ from services.notifier.domain import issuing
 from services.notifier.domain.issuing import Rules
 from services.notifier.domain.mailing import on_document_rendered
 from services.notifier.domain.results import DocumentRendered
-from services.notifier.domain.state import Document, Mail, Order
+from services.notifier.domain.state import PAYMENT_DOCUMENTS, Document, Mail, Order
 from services.notifier.handlers import decider
 from shared.decision import Decision
 from shared.inbox import Incoming
@@ -191,5 +191,5 @@ def printed(order: Order, document: Document, shop: Shop = SHOP) -> Sheet:
         order.paid,
         shop,
         order.refunds.get(document.subject),
-        {d.kind: d for d in order.documents if d.kind == "receipt" or d.subject == document.subject},
+        {d.kind: d for d in order.documents if d.kind in PAYMENT_DOCUMENTS or d.subject == document.subject},
     )

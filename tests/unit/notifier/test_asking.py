@@ -108,3 +108,25 @@ def test_a_bounce_of_an_unknown_mail_changes_nothing() -> None:
     _, (decision,) = play(RecordBounce(order_id="order-1", message_id="<x@y>", reason=""), order=order)
     assert decision.outcome == "ignored"
     assert replace(order) == order
+
+
+def test_a_mail_of_an_erased_customer_is_not_sent_again() -> None:
+    before = sent(rendered())
+    blank = before.with_mail(replace(the_mail(before), recipient=""))
+    order, (decision,) = play(RESEND, order=replace(blank, erased=True))
+    (said,) = announced(decision)
+    assert isinstance(said, ResendRefused)
+    assert said.reason == "its customer was erased: there is no address any more"
+    assert decision.tasks == ()
+    assert the_mail(order).state == "sent"
+
+
+def test_what_is_told_of_a_bounce_does_not_repeat_the_address() -> None:
+    before = sent(rendered())
+    reason = "550 5.1.1 <asha@buyer.test> unknown"
+    bounce = RecordBounce(order_id="order-1", message_id=the_mail(before).message_id, reason=reason)
+    order, (decision,) = play(bounce, order=before)
+    assert "asha@buyer.test" not in the_mail(order).last_answer
+    (said,) = announced(decision)
+    assert isinstance(said, ReceiptFailed)
+    assert said.reason == "bounced: 550 5.1.1 <<recipient>> unknown"

@@ -6,7 +6,11 @@ from services.notifier.settings import NotifierSettings
 GOOD: dict[str, object] = {
     "mode": "production",
     "kafka": {"bootstrap_servers": "kafka:9092", "replication_factor": 3},
-    "database": {"url": "postgresql+asyncpg://notifier_app@db/paystream"},
+    "database": {
+        "url": "postgresql+asyncpg://notifier_app@db/paystream",
+        "eraser_url": "postgresql+asyncpg://notifier_eraser@db/paystream",
+    },
+    "privacy_key": "h7Wq-9rTz-Lm3c-Vb8x",
     "ops": {"port": 1},
     "http": {"port": 2},
     "smtp": {"host": "smtp.shop.example", "security": "starttls", "sender": "Shop <a@shop.example>"},
