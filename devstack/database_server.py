@@ -52,15 +52,19 @@ class DatabaseServer:
     def prepare(self) -> None:
         """Roles, the template with every service's empty schema, and the database paystream.
 
-        Does nothing on a server that has them; begins anew where it was interrupted.
+        Does nothing on a server that has them, adds roles of a newer release to one that lacks them, and
+        begins anew where it was interrupted.
         """
+        roles = [role for role in self.passwords if role != "postgres"]
+        variables = [f"--set={role}_password={self.passwords[role]}" for role in roles]
         if self._has(DATABASE):
+            if not set(roles) <= set(self.sql("SELECT rolname FROM pg_roles").splitlines()):
+                self._psql("postgres", *variables, "-f", str(_SQL / "roles.sql"))
+                self._psql(DATABASE, "-f", str(_SQL / "schemas.sql"))
             return
         self.sql(f"DROP DATABASE IF EXISTS {TEMPLATE}")
-        roles = [role for role in self.passwords if role != "postgres"]
         for role in roles:
             self.sql(f"DROP ROLE IF EXISTS {role}")
-        variables = [f"--set={role}_password={self.passwords[role]}" for role in roles]
         self._psql("postgres", *variables, "-f", str(_SQL / "roles.sql"))
         self.sql(f"CREATE DATABASE {TEMPLATE}")
         self._psql(TEMPLATE, "-f", str(_SQL / "schemas.sql"))

@@ -59,6 +59,23 @@ def test_an_orderly_restart_keeps_roles_and_data(server: Postgres) -> None:
     assert roles.split() == ["payments_app", "payments_eraser", "payments_owner"]
 
 
+def test_a_role_that_a_newer_release_brings_is_added_to_an_older_stack(server: Postgres) -> None:
+    for owned in ("paystream", "paystream_template"):
+        server.server.sql(f"REVOKE ALL ON DATABASE {owned} FROM notifier_eraser")
+    server.server.sql("DROP ROLE notifier_eraser")
+    server.server.prepare()
+    url = server.server.url("notifier_eraser", driver="postgresql")
+
+    async def who() -> object:
+        connection = await asyncpg.connect(url)
+        try:
+            return await connection.fetchval("SELECT current_user")
+        finally:
+            await connection.close()
+
+    assert asyncio.run(who()) == "notifier_eraser"
+
+
 def test_a_second_server_on_the_same_data_is_refused(server: Postgres, tmp_path: Path) -> None:
     (port,) = free_ports(1)
     second = Postgres(tmp_path / "postgres", port, tmp_path / "second.log")

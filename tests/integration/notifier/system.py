@@ -159,6 +159,10 @@ class System:
 
     # --- what comes out -----------------------------------------------------------------------------------
 
+    async def execute(self, statement: str) -> None:
+        """A change that no service makes: what time, or an administrator, does."""
+        await self.rows(statement)
+
     async def rows(self, statement: str) -> list[asyncpg.Record]:
         url = self.urls.admin.replace("+asyncpg", "")
         connection = await asyncpg.connect(url, server_settings={"search_path": "notifier"})
