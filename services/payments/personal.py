@@ -1,6 +1,7 @@
 """Where this service holds customers' data, and how each place is blanked when a customer is erased."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -47,9 +48,16 @@ _WEBHOOKS = text("""
     SELECT received_at, message_id, provider, body FROM provider_events
     WHERE order_id = ANY(CAST(:order_ids AS text[])) AND erased_at IS NULL
     ORDER BY received_at, message_id LIMIT 1000""")
+# Those of other accounts are among them, and may be many: a page at a time, and bytes only of what matches.
 _UNMATCHED = text("""
-    SELECT received_at, message_id, provider, body FROM provider_events
-    WHERE order_id IS NULL AND erased_at IS NULL""")
+    SELECT received_at, message_id, provider, CASE WHEN EXISTS (
+               SELECT FROM unnest(CAST(:addresses AS text[])) AS a (one),
+                           lower(encode(body, 'escape')) AS said
+               WHERE position(encode(convert_to(one, 'UTF8'), 'escape') IN said) > 0)
+           THEN body END AS body
+    FROM provider_events
+    WHERE order_id IS NULL AND erased_at IS NULL AND (received_at, message_id) > (:at, :id)
+    ORDER BY received_at, message_id LIMIT 2000""")
 _SEARCHES = text("""
     SELECT id, key, payload FROM tasks WHERE subject = 'unmatched' AND kind = 'match' AND payload <> '{}'""")
 _MATCHED = text("""
@@ -88,10 +96,13 @@ def places(webhooks: Webhooks) -> tuple[Place, ...]:
         count, asked = 0, {"order_ids": list(wanted.order_ids)}
         while rows := (await connection.execute(_WEBHOOKS, asked)).all():
             count += await blank_rows(connection, webhooks, rows)
-        if wanted.addresses:
-            unmatched = (await connection.execute(_UNMATCHED)).all()
-            theirs = [row for row in unmatched if names_one_of(row.body, wanted.addresses)]
-            count += await blank_rows(connection, webhooks, theirs)
+            await connection.commit()
+        after: dict[str, Any] = {"at": datetime.min.replace(tzinfo=UTC), "id": ""}
+        named = {"addresses": list(wanted.addresses)}
+        while wanted.addresses and (rows := (await connection.execute(_UNMATCHED, after | named)).all()):
+            count += await blank_rows(connection, webhooks, [row for row in rows if row.body is not None])
+            await connection.commit()
+            after = {"at": rows[-1].received_at, "id": rows[-1].message_id}
         return count
 
     return (

@@ -49,7 +49,10 @@ Apply = Callable[[ClaimedTask, Message], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One table of a service, what is blanked in it, and how. Blanking twice changes nothing more."""
+    """One table of a service, what is blanked in it, and how. Blanking twice changes nothing more.
+
+    `blank` may commit what it has done so far; the rest is committed after it.
+    """
 
     table: str
     what: str
@@ -163,8 +166,9 @@ class Eraser:
             async with engine.connect() as connection:
                 wanted = Wanted(some, await self.addresses(connection, some))
             for n, place in enumerate(places):
-                async with engine.begin() as connection:
+                async with engine.connect() as connection:
                     counts[n] += await place.blank(connection, wanted)
+                    await connection.commit()
         return tuple(
             ErasedPlace(place=p.table, what=p.what, count=c) for p, c in zip(places, counts, strict=True)
         )
