@@ -1,10 +1,12 @@
 """A customer with unmistakable words buys, pays, gets money back, is erased: then nothing has the words."""
 
 import asyncio
+import hmac
 import json
 import sys
 import uuid
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from typing import Any
 
 import aiohttp
@@ -70,6 +72,32 @@ async def _paid(shopper: Shopper, email: str = EMAIL) -> Order:
     await shopper.verify(order, proof)
     await shopper.until(order, "paid")
     return order
+
+
+async def _strange_webhook(stack: Stack, shopper: Shopper) -> None:
+    """The provider tells of a payment of this customer that fits no order of ours."""
+    entity = {
+        "id": "pay_Canary4711", "entity": "payment", "order_id": "order_Canary4711", "status": "captured",
+        "amount": AMOUNT, "currency": "INR", "captured": True, "email": EMAIL, "contact": PHONE, "notes": [],
+        "created_at": 1_770_000_000, "method": "card",
+    }  # fmt: skip
+    event = {
+        "entity": "event", "account_id": stack.wiring.secrets["razorpay_account"],
+        "event": "payment.captured", "contains": ["payment"], "payload": {"payment": {"entity": entity}},
+        "created_at": 1_770_000_000,
+    }  # fmt: skip
+    body = json.dumps(event).encode()
+    secret = stack.wiring.secrets["razorpay_webhook_secret"].encode()
+    signed = {"x-razorpay-signature": hmac.new(secret, body, sha256).hexdigest()}
+    assert await shopper.forge("razorpay", body, signed) == 200
+
+    async def kept() -> bool:
+        rows = await _rows(
+            stack, "SELECT outcome FROM payments.provider_events WHERE charge_id = 'pay_Canary4711'"
+        )
+        return [row["outcome"] for row in rows] == ["unmatched"]
+
+    await until(kept, "the strange webhook")
 
 
 async def _rows(stack: Stack, statement: str, *arguments: object) -> list[Any]:
@@ -156,6 +184,7 @@ async def test_nothing_of_an_erased_customer_is_left_or_comes_back(stack: Stack,
     await _mailed(stack, order, 2)
     await _sent(stack, order.order_id, f'{{"unreadable": "{EMAIL}, {NAME}"'.encode())
     await _parked(stack)
+    await _strange_webhook(stack, shopper)
     numbers, money = await _rows(stack, NUMBERS, order.order_id), await shopper.read(order)
     await _the_search_finds_what_is_there(stack)
 
@@ -193,6 +222,8 @@ async def _the_search_finds_what_is_there(stack: Stack) -> None:
         PHONE in words for table, words in held.items() if table.startswith("payments.provider_events")
     )
     assert all(EMAIL in held[f"{service}.inbox"] for service in ("payments", "notifier"))
+
+    assert PHONE in held["payments.tasks"], "the strange webhook waits for its order"
 
 
 def _every_service_has_told(told: Any) -> None:
