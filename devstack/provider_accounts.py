@@ -11,6 +11,9 @@ from pathlib import Path
 
 from devstack.secret_file import random_secret
 
+# PayPal's own is up to three hours late; nobody who tries this system out wants to wait for that.
+PAYPAL_REPORT_LAG_S = 600.0
+
 _LETTERS = string.ascii_letters + string.digits
 
 
@@ -47,7 +50,7 @@ class Accounts:
     return_url: str
     simulator_folder: Path
 
-    def simulator_config(self) -> dict[str, dict[str, str]]:
+    def simulator_config(self) -> dict[str, dict[str, str | float]]:
         """The simulator's configuration file."""
         keys, webhooks = self.keys, f"{self.gateway_url}/api/payments/webhook"
         return {
@@ -71,6 +74,7 @@ class Accounts:
                 "webhook_id": keys["paypal_webhook_id"],
                 "merchant_id": keys["paypal_merchant_id"],
                 "webhook_url": f"{webhooks}/paypal",
+                "report_lag_s": PAYPAL_REPORT_LAG_S,
             },
         }
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from devstack.database_server import DatabaseServer
 from devstack.ports import HOST, SERVICES, Ports
-from devstack.provider_accounts import Accounts, new_keys
+from devstack.provider_accounts import PAYPAL_REPORT_LAG_S, Accounts, new_keys
 from devstack.secret_file import kept_secrets, random_secret
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,6 +58,10 @@ class Wiring:
     @property
     def gateway_url(self) -> str:
         return f"http://{HOST}:{self.ports.http('gateway')}"
+
+    @property
+    def reconciler_url(self) -> str:
+        return f"http://{HOST}:{self.ports.http('reconciler')}"
 
     @property
     def simulator_url(self) -> str:
@@ -178,7 +182,8 @@ def _notifier(wiring: Wiring) -> dict[str, str]:
 
 def _reconciler(wiring: Wiring) -> dict[str, str]:
     key = {"name": "shop", "key": wiring.secrets["shop_api_key"], "scopes": ["payments:read"]}
-    return _providers(wiring) | {"API_KEYS": json.dumps([key])}
+    lags = json.dumps({"paypal": PAYPAL_REPORT_LAG_S})
+    return _providers(wiring) | {"API_KEYS": json.dumps([key]), "LAGS_S": lags}
 
 
 _OWN: dict[str, Callable[[Wiring], dict[str, str]]] = {

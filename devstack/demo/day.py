@@ -2,14 +2,17 @@
 
 import asyncio
 from collections import Counter, defaultdict
+from datetime import UTC, datetime
 
 import aiohttp
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from devstack.demo import evening, reconciliation
 from devstack.demo.books import Books, read
-from devstack.demo.checks import checks, is_right
+from devstack.demo.checks import Check, checks, is_right
+from devstack.demo.reconciliation import Reconciliation
 from devstack.demo.scenes import SCENES
 from devstack.demo.shopper import Order, Shopper
 from devstack.stack import Stack
@@ -27,19 +30,36 @@ async def _run(stack: Stack) -> bool:
     if not console.is_terminal:
         console = Console(width=120)  # a log or a pipe wraps nothing
     timeout = aiohttp.ClientTimeout(total=30)
+    began = datetime.now(UTC).replace(microsecond=0)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         shopper = Shopper(stack, session)
+        hidden: list[evening.Difference] = []
         with _progress(console) as progress:
             for title, scene in SCENES:
                 task = progress.add_task(title, total=1)
                 await scene(shopper, stack)
                 progress.update(task, completed=1)
             task = progress.add_task("everything comes to rest", total=1)
+            await _rest(shopper, stack, session)
+            progress.update(task, completed=1)
+            for title, quiet in evening.SCENES:
+                task = progress.add_task(title, total=1)
+                hidden += await quiet(shopper, stack)
+                progress.update(task, completed=1)
+            await evening.pay_out(shopper)
+            compared = Reconciliation(stack, session, began)
+            await compared.run(progress)
+            task = progress.add_task("what is safe to mend mends by itself", total=1)
+            await compared.mended(hidden)
             books = await _rest(shopper, stack, session)
             progress.update(task, completed=1)
+        found = await compared.read()
         _story(console, shopper.orders)
         _money(console, shopper.orders, books)
-        return _verdict(console, shopper.orders, books)
+        reconciliation.tell(console, found, hidden)
+        held = checks(shopper.orders, books)
+        held += reconciliation.checks(found, hidden, shopper.orders, books)
+        return _verdict(console, shopper.orders, books, held)
 
 
 def _progress(console: Console) -> Progress:
@@ -103,15 +123,15 @@ def _ours(order: Order) -> list[tuple[str, int, int]]:
     return [(order.provider, amounts["captured"], amounts["refunded"])]
 
 
-def _verdict(console: Console, orders: list[Order], books: Books) -> bool:
+def _verdict(console: Console, orders: list[Order], books: Books, held: list[Check]) -> bool:
     table = Table(title="The books", title_justify="left")
     table.add_column("what must hold")
     table.add_column("violations", justify="right")
-    for what, violations in checks(orders, books):
+    for what, violations in held:
         shown = ", ".join(violations[:5])
         table.add_row(what, f"[red]{len(violations)}: {shown}[/]" if violations else "[green]0[/]")
     console.print(table)
-    good = is_right(orders, books)
+    good = not any(violations for _, violations in held)
     captures = sum(len(taken) for taken in books.taken.values())
     struck = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in books.bites.most_common(6))
     console.print(

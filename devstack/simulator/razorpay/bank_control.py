@@ -11,6 +11,12 @@ from devstack.simulator.razorpay.refunds import Refunds
 from devstack.simulator.razorpay.settlements import Settlements
 
 
+class AnotherFee(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a settlement is to keep of a payment, whatever the payment says."""
+
+    fee: int
+
+
 class BankControl:
     """The bank's side of /_sim/razorpay."""
 
@@ -34,6 +40,7 @@ class BankControl:
             ("/refunds/{refund_id}/process", self.process_refund),
             ("/refunds/{refund_id}/fail", self.fail_refund),
             ("/payments/{payment_id}/dispute", self.raise_dispute),
+            ("/payments/{payment_id}/fee", self.take_another_fee),
             ("/disputes/{dispute_id}/{step}", self.decide_dispute),
             ("/settle", self.settle),
         ):
@@ -48,6 +55,12 @@ class BankControl:
     def raise_dispute(self, request: web.Request, body: bytes) -> object:
         wanted = msgspec.json.decode(body or b"{}", type=NewDispute)
         return self._disputes.open(request.match_info["payment_id"], wanted)
+
+    def take_another_fee(self, request: web.Request, body: bytes) -> object:
+        wanted = msgspec.json.decode(body, type=AnotherFee)
+        payment = self._books.payment(request.match_info["payment_id"])
+        with self._ledger.entry("another fee is taken") as entry:
+            return entry.put(self._books.payments, msgspec.structs.replace(payment, fee_taken=wanted.fee))
 
     def decide_dispute(self, request: web.Request, _body: bytes) -> object:
         return self._disputes.decide(request.match_info["dispute_id"], request.match_info["step"])

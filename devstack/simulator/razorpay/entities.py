@@ -73,6 +73,7 @@ class Payment(Row, frozen=True, kw_only=True):
     notes: dict[str, str] = {}
     fee: int | None = None
     tax: int | None = None
+    fee_taken: int | None = None  # what its settlement keeps, when that is another
     error: PaymentError | None = None
     bank_reference: str
     name: str  # order's name and number of the attempt: the same from run to run

@@ -72,7 +72,7 @@ class Settlements:
         if not payments and not refunds and not disputes:
             raise ApiError("There is nothing to settle.")
         now = int(self._clock.now())
-        fees = sum(payment.fee or 0 for payment in payments)
+        fees = sum(_fee(payment) for payment in payments)
         debits = sum(r.amount for r in refunds) + sum(d.amount_deducted for d in disputes)
         settlement = Settlement(
             id=new_id("setl"),
@@ -122,7 +122,7 @@ class Settlements:
         books = self._books
         for payment in books.payments:
             if payment.settled_by == settlement.id:
-                credit = payment.amount - (payment.fee or 0)
+                credit = payment.amount - _fee(payment)
                 yield self._line(settlement, payment, payment.id, "payment", credit=credit)
         for refund in books.refunds:
             if refund.settled_by == settlement.id:
@@ -164,7 +164,7 @@ class Settlements:
             "credit": credit,
             "amount": payment.amount,
             "currency": payment.currency,
-            "fee": payment.fee if charged else 0,
+            "fee": _fee(payment) if charged else 0,
             "tax": payment.tax if charged else 0,
             "on_hold": False,
             "settled": True,
@@ -185,6 +185,10 @@ class Settlements:
             "card_type": card.type if card else None,
             "dispute_id": None,
         }
+
+
+def _fee(payment: Payment) -> int:
+    return payment.fee or 0 if payment.fee_taken is None else payment.fee_taken
 
 
 def _on(settled_at: int, year: int, month: int, day: int) -> bool:

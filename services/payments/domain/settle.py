@@ -165,5 +165,10 @@ def _flags(before: Payment, after: Payment) -> Iterable[Said]:
 
 def _ended(before: Payment, after: Payment) -> Iterable[Said]:
     """No state changes without a word: what is left when nothing else is to be said is a try that ended."""
-    if (before.status, before.detail) != (after.status, after.detail):
+    if (before.status, before.detail, _held(before)) != (after.status, after.detail, _held(after)):
         yield PaymentAttemptEnded, {}
+
+
+def _held(payment: Payment) -> frozenset[tuple[str, str]]:
+    """Authorisations, and those that lapsed: of a closed order they change neither status nor detail."""
+    return frozenset((c.charge_id, c.state) for c in payment.charges if c.state in ("authorized", "lapsed"))

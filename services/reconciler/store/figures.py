@@ -63,7 +63,8 @@ async def payouts(connection: AsyncConnection, since: datetime, until: datetime)
     return [Payout(*row) for row in rows]
 
 
-# A settlement in another currency is turned back at the line's own ratio: its rounding stays in the line.
+# A dispute whose money came back moved none, but its fee stays. A settlement in another currency is turned
+# back at the line's own ratio: its rounding stays in the line.
 _RECORDS = """
     SELECT 'charge' AS object, charge_id COLLATE "C" AS subject, currency, amount AS signed, at FROM charges
     WHERE provider = :provider AND account = :account AND at >= :since AND at < :until
@@ -73,9 +74,10 @@ _RECORDS = """
     WHERE provider = :provider AND account = :account AND at >= :since AND at < :until
       AND state IN ('pending', 'succeeded')
     UNION ALL
-    SELECT 'dispute', dispute_id, currency, -amount, at FROM disputes
+    SELECT 'dispute', dispute_id, currency, CASE money WHEN 'withdrawn' THEN -amount ELSE 0 END, at
+    FROM disputes
     WHERE provider = :provider AND account = :account AND at >= :since AND at < :until
-      AND money = 'withdrawn'"""
+      AND money <> 'none'"""
 _SETTLED = """
     SELECT sum(l.amount) AS amount, sum(l.fee) AS fee, min(l.currency) AS currency,
            sum(CASE WHEN :settles AND l.settlement_id = '' THEN 0 ELSE l.net END) AS net,

@@ -163,10 +163,19 @@ _NEXT = {
     for table, _, _ in _TABLES.values()
 }
 _NAME_DISPUTES = text("""
-    UPDATE settlement_lines l SET subject = d.dispute_id FROM disputes d
-    WHERE l.subject >= 'of:' AND l.subject < 'of;' AND l.object = 'dispute'
-      AND l.provider = :provider AND l.account = :account
-      AND d.provider = :provider AND d.account = :account AND d.charge_id = l.charge_id""")
+    UPDATE settlement_lines l SET subject = d.dispute_id
+    FROM (SELECT line_id, charge_id FROM settlement_lines
+          WHERE subject >= 'of:' AND subject < 'of;' AND object = 'dispute'
+            AND provider = :provider AND account = :account) unnamed
+    CROSS JOIN LATERAL (
+        SELECT dispute_id, at FROM disputes
+        WHERE charge_id = unnamed.charge_id AND provider = :provider AND account = :account
+        UNION ALL
+        SELECT subject, at FROM provider_records
+        WHERE object = 'dispute' AND charge_id = unnamed.charge_id AND provider = :provider
+          AND account = :account
+        ORDER BY at, dispute_id LIMIT 1) d
+    WHERE l.line_id = unnamed.line_id AND l.provider = :provider AND l.account = :account""")
 _TAKE_STANDING: TextClause = text("""
     INSERT INTO run_subjects (run_id, object, subject, listed)
     SELECT DISTINCT :run, object, subject, false FROM mismatches

@@ -105,7 +105,9 @@ async def keep_lines(connection: AsyncConnection, window: Window, lines: Sequenc
 
 
 def _about(line: SettlementLine, disputes: dict[str, str]) -> tuple[str | None, str]:
-    """What the line is about; a charge-back whose dispute nobody has told us of stands for itself."""
+    """What the line is about; a charge-back whose dispute nobody knows, neither we nor the provider's list,
+    stands for itself.
+    """
     if line.kind == "payment" and line.charge_id:
         return "charge", line.charge_id
     if line.kind == "refund" and line.refund_id:
@@ -157,9 +159,14 @@ _UNNAMED: TextClause = text("""
     WHERE provider = :provider AND account = :account AND refund_id = ANY(CAST(:ids AS text[]))
       AND subject = refund_id""")
 _DISPUTE_OF = text("""
-    SELECT DISTINCT ON (charge_id) charge_id, dispute_id FROM disputes
-    WHERE provider = :provider AND account = :account AND charge_id = ANY(CAST(:ids AS text[]))
-    ORDER BY charge_id, at""")
+    SELECT DISTINCT ON (charge_id) charge_id, dispute_id FROM (
+        SELECT charge_id, dispute_id, at FROM disputes
+        WHERE provider = :provider AND account = :account AND charge_id = ANY(CAST(:ids AS text[]))
+        UNION ALL
+        SELECT charge_id, subject, at FROM provider_records
+        WHERE provider = :provider AND account = :account AND object = 'dispute'
+          AND charge_id = ANY(CAST(:ids AS text[]))) known
+    ORDER BY charge_id, at, dispute_id""")
 _PUT = text("""
     INSERT INTO provider_records AS r (provider, account, object, subject, charge_id, provider_order_id,
                                        state, money, amount, currency, fee, at)

@@ -51,6 +51,7 @@ class PaymentFailed(PaymentEvent, frozen=True, kw_only=True):
 class PaymentAttemptEnded(PaymentEvent, frozen=True, kw_only=True):
     """A try ended without money and without a new decline: it expired, lapsed, or was refused late.
 
+    Also when money is held for an order that is closed, and when it is released.
     The order may be tried again while it is open; the snapshot says how it stands.
     """
 

@@ -30,6 +30,8 @@ def _paid(simulator: Simulator, sdk: razorpay.Client, amount: int) -> str:
 def test_recon_explains_every_settled_rupee(shop: Started, sdk: razorpay.Client) -> None:
     simulator, receiver = shop
     kept, returned = _paid(simulator, sdk, 100_000), _paid(simulator, sdk, 50_000)
+    dear = _paid(simulator, sdk, 10_000)
+    simulator.control("POST", f"/razorpay/payments/{dear}/fee", {"fee": 900})
     refund = sdk.payment.refund(returned, {"amount": 20_000})
     settled = simulator.control("POST", "/razorpay/settle")
     india = datetime.now(UTC).astimezone(timezone(timedelta(hours=5, minutes=30)))
@@ -37,7 +39,8 @@ def test_recon_explains_every_settled_rupee(shop: Started, sdk: razorpay.Client)
     lines = sdk.settlement.report({**day, "count": 1000})["items"]
 
     by_id = {line["entity_id"]: line for line in lines}
-    assert set(by_id) == {kept, returned, refund["id"]}
+    assert set(by_id) == {kept, returned, dear, refund["id"]}
+    assert by_id[dear]["fee"] == 900 != sdk.payment.fetch(dear)["fee"]
     for line in lines:
         fee = line["fee"] if line["type"] == "payment" else 0
         assert line["credit"] - line["debit"] == (

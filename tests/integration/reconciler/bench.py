@@ -182,19 +182,20 @@ class Bench:
     """One reconciler without its processes."""
 
     def __init__(
-        self, urls: DatabaseUrls, memory: Memory, turn_s: float = 30.0, *, due_s: float = DUE_S,
+        self, urls: DatabaseUrls, of: Memory | Adapter, turn_s: float = 30.0, *, due_s: float = DUE_S,
         settles: bool = True,
     ) -> None:  # fmt: skip
         self.engine = new_engine(DatabaseSettings(url=urls.app("reconciler")), "reconciler")
-        self.memory = memory
-        accounts = {NAME: ACCOUNT}
+        self.name, self.account = of.name, of.account
+        adapter: Adapter = of  # type: ignore[assignment] # as much of one as a run calls
+        self._memory = of if isinstance(of, Memory) else None
+        accounts = {self.name: self.account}
         self.windows = self._applier("windows", WindowStore(accounts), handlers.decide_window)
         self.mismatches = self._applier("mismatches", MismatchStore(), handlers.decide_mismatch)
         self.commands = self._applier("commands", CommandStore(accounts), handlers.decide_command)
-        adapter: Adapter = memory  # type: ignore[assignment] # as much of one as a run calls
         plan = Plan(settles=settles, due_s=due_s, overlap_s=3600.0)
         providers: Mapping[str, Provider] = {
-            NAME: Provider(adapter, plan, lag_s=0.0, zone="Asia/Kolkata", patience_s=3600.0)
+            self.name: Provider(adapter, plan, lag_s=0.0, zone="Asia/Kolkata", patience_s=3600.0)
         }
         self.comparer = Comparer(self.engine)
         self.performer = Windows(
@@ -202,6 +203,12 @@ class Bench:
             checkpoint_s=0.0,
         )  # fmt: skip
         self.rechecks = Rechecks(self.engine, providers, self.comparer, self.mismatches, time_scale=1e9)
+
+    @property
+    def memory(self) -> Memory:
+        """The provider, when it is one of ours."""
+        assert self._memory is not None
+        return self._memory
 
     def _applier(self, consumer: str, store: Store[S], decide: Decide[S]) -> Applier[S]:
         return Applier(
@@ -229,8 +236,8 @@ class Bench:
 
     async def run(self, since: datetime, until: datetime, turns_max: int = 200) -> WindowCompared:
         """One whole run, each turn by a performer that knows nothing of the one before."""
-        command = RunReconciliation(provider=NAME, day=since.date(), since=since, until=until)
-        key = key_of(NAME, ACCOUNT, since, until)
+        command = RunReconciliation(provider=self.name, day=since.date(), since=since, until=until)
+        key = key_of(self.name, self.account, since, until)
         await self.windows.apply_result(incoming(command, key))
         for turn in range(1, turns_max):
             result = await self.performer(ClaimedTask(turn, TASK, f"{TASK}:{key}", key, b"{}", turn))

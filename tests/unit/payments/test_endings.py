@@ -42,6 +42,17 @@ def test_a_late_authorisation_of_a_closed_order_is_left_to_lapse() -> None:
     assert not [t for t in story.open_tasks.values() if t.kind == "capture"]
 
 
+def test_money_held_for_a_closed_order_is_told_when_it_comes_and_when_it_goes() -> None:
+    story = cancelled(seen(Story().awaiting_buyer(), charge("authorized")))
+    for state in ("lapsed", "lapsed"):
+        seen(story, charge(state))
+    assert story.happened()[-2:] == ["PaymentClosed", "PaymentAttemptEnded"]
+    told = story.events[-1].message.payment  # type: ignore[attr-defined] # every event here has one
+    assert [c.state for c in told.charges] == ["lapsed"]
+    late = seen(cancelled(Story().awaiting_buyer()), charge("authorized"))
+    assert late.happened()[-1] == "PaymentAttemptEnded"
+
+
 def test_a_silent_attempt_is_looked_at_on_schedule_until_it_expires() -> None:
     story = Story().awaiting_buyer()
     key = f"look:{story.payment.attempts[0].id}"
