@@ -1,14 +1,14 @@
 """A mismatch's life: opened, repair proposed, then resolved by agreement or accepted by a person."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
 from typing import Literal
 from uuid import UUID, uuid5
 
 from services.reconciler.domain.facts import DifferenceFound, DifferenceGone, Rechecked
 from services.reconciler.domain.items import Object
-from services.reconciler.domain.repairs import Repair, repair, severity
+from services.reconciler.domain.repairs import Repair, looked_in_vain, repair, severity
 from shared.decision import Answer, Decision, Outgoing, Task
 from shared.messages.base import Command, IdempotencyKey
 from shared.messages.payments import LookAgain, RefundPayment
@@ -23,6 +23,12 @@ from shared.messages.reconciler import (
 
 NAMESPACE = UUID("6d0c7a52-7f0e-5f0e-9d59-2f3c3a1f5b11")  # ours; never changes, or every id would
 RECHECK = "recheck"  # the task that compares one mismatch again, soon after a repair was sent
+
+# After each look that nobody asked for the next one waits longer, and after the last a person decides: what
+# no look mends, or what comes back after each, is no missed webhook.
+PAUSES = (timedelta(hours=1), timedelta(hours=4), timedelta(hours=16), timedelta(hours=64))
+LOOKS_MAX = len(PAUSES)
+FORGOTTEN = timedelta(days=30)  # what comes back after so long is another story
 
 What = Literal["detected", "proposed", "sent", "approved", "accepted", "agreed"]
 Evidence = tuple[int, str, tuple[tuple[str, str, int | None], ...]]
@@ -44,8 +50,9 @@ class Mismatch:
     """One disagreement. It may come back: each time is an occurrence of the same id.
 
     `amount` is the money in question, `returns` how much of a capture would have to go back, `at` when the
-    thing it is about was made, `how` the last occurrence ended. `notes` are this decision's lines of the
-    audit trail; the store has the others.
+    thing it is about was made, `how` the last occurrence ended. `looks` counts the looks that nobody asked
+    for, over occurrences, and is one above `LOOKS_MAX` once the last was in vain. `notes` are this decision's
+    lines of the audit trail; the store has the others.
     """
 
     mismatch_id: str
@@ -68,6 +75,8 @@ class Mismatch:
     last_seen_at: datetime | None = None
     run_id: str = ""  # the last run that saw it
     approved_at: datetime | None = None
+    looks: int = 0
+    looked_at: datetime | None = None
     how: Literal["", "agreed", "accepted"] = ""
     person: str = ""
     reason: str = ""
@@ -81,7 +90,8 @@ class Mismatch:
 
     @property
     def repair(self) -> Repair:
-        return repair(self.kind, self.subject, self.order_id, self.legs, self.returns)
+        proposal = repair(self.kind, self.subject, self.order_id, self.legs, self.returns)
+        return looked_in_vain(proposal, LOOKS_MAX) if self.looks > LOOKS_MAX else proposal
 
 
 def mismatch_id(provider: str, account: str, kind: MismatchKind, subject: str) -> str:
@@ -93,7 +103,7 @@ def difference_found(known: Mismatch, fact: DifferenceFound, now: datetime) -> D
     """Announces a new occurrence; one that is open, or accepted just so, is only noted as seen."""
     seen = _seen(known, fact, now)
     if known.open:
-        return Decision(seen)
+        return _looking(seen, now)
     if known.how == "accepted" and known.evidence == seen.evidence:
         return Decision(replace(known, last_seen_at=now, run_id=fact.run_id, notes=()))
     begun = replace(
@@ -102,21 +112,39 @@ def difference_found(known: Mismatch, fact: DifferenceFound, now: datetime) -> D
         open=True,
         first_seen_at=now,
         approved_at=None,
+        looks=0 if known.looked_at is None or now - known.looked_at >= FORGOTTEN else known.looks,
         how="",
         person="",
         reason="",
         resolved_at=None,
     )
     proposal = begun.repair
-    notes = [Note(begun.occurrence, "detected", now, text=fact.difference.kind)]
-    notes.append(Note(begun.occurrence, "proposed", now, text=proposal.words))
-    events = [_detected(begun, proposal, now)]
-    tasks: tuple[Task, ...] = ()
-    if proposal.command == "look_again":
-        notes.append(Note(begun.occurrence, "sent", now, text="look_again"))
-        events.append(_command(begun, proposal, "", now))
-        tasks = (_recheck(begun),)
-    return Decision(replace(begun, notes=tuple(notes)), events=tuple(events), tasks=tasks)
+    notes = (
+        Note(begun.occurrence, "detected", now, text=fact.difference.kind),
+        Note(begun.occurrence, "proposed", now, text=proposal.words),
+    )
+    looking = _looking(replace(begun, notes=notes), now)
+    return Decision(
+        looking.state, events=(_detected(begun, proposal, now), *looking.events), tasks=looking.tasks
+    )
+
+
+def _looking(known: Mismatch, now: datetime) -> Decision[Mismatch]:
+    """Sends the look that mends it, unless one was sent so lately, or so often, that it waits."""
+    proposal = known.repair
+    if proposal.command != "look_again" or proposal.needs_approval:
+        return Decision(known)
+    if known.looks and known.looked_at is not None and now < known.looked_at + PAUSES[known.looks - 1]:
+        return Decision(known)
+    more = replace(known, looks=known.looks + 1)
+    if more.looks > LOOKS_MAX:
+        return Decision(_noted(more, Note(known.occurrence, "proposed", now, text=more.repair.words)))
+    sent = _noted(replace(more, looked_at=now), Note(known.occurrence, "sent", now, text="look_again"))
+    return Decision(sent, events=(_command(known, proposal, "", now),), tasks=(_recheck(known),))
+
+
+def _noted(known: Mismatch, note: Note) -> Mismatch:
+    return replace(known, notes=(*known.notes, note))
 
 
 def difference_gone(known: Mismatch, fact: DifferenceGone, now: datetime) -> Decision[Mismatch]:  # noqa: ARG001 - its id found the mismatch
@@ -162,7 +190,7 @@ def approve_repair(
         return _not_open(known, asker)
     if not proposal.command:
         return _refused(known, asker, "nothing-to-approve", proposal.words)
-    if known.approved_at is not None and proposal.needs_approval:
+    if known.approved_at is not None and proposal.command == "refund_payment":
         return Decision(known, answers=_yes(asker))
     person = command.person[:100]
     notes = (

@@ -68,6 +68,17 @@ def repair(
     return Repair("look_again", needs_approval=False, words=_LOOK[kind])
 
 
+def looked_in_vain(proposal: Repair, looks: int) -> Repair:
+    """A look that did not help so often is no longer sent by itself."""
+    if proposal.command != "look_again":
+        return proposal
+    words = (
+        f"{looks} looks have not mended it, so a person has to find out why: then accept it with a reason, "
+        "or approve one more look, which only reads"
+    )
+    return Repair("look_again", needs_approval=True, words=words)
+
+
 def _nothing(words: str) -> Repair:
     return Repair("", needs_approval=False, words=f"{words}, then accept with a reason")
 

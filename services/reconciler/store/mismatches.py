@@ -123,8 +123,8 @@ _TYPES = {
     "day": "date", "kind": "text", "object": "text", "subject": "text", "order_id": "text",
     "charge_id": "text", "amount": "bigint", "currency": "text", "at": "timestamptz", "legs": "bytea",
     "returns": "bigint", "first_seen_at": "timestamptz", "last_seen_at": "timestamptz", "run_id": "text",
-    "approved_at": "timestamptz", "how": "text", "person": "text", "reason": "text",
-    "resolved_at": "timestamptz",
+    "approved_at": "timestamptz", "looks": "integer", "looked_at": "timestamptz", "how": "text",
+    "person": "text", "reason": "text", "resolved_at": "timestamptz",
 }  # fmt: skip
 _COLUMNS = ", ".join(_TYPES)
 _CHANGED = [name for name in _TYPES if name != "mismatch_id"]

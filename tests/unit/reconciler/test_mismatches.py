@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from services.reconciler.domain.facts import DifferenceFound, DifferenceGone
 from services.reconciler.domain.matching import Difference
 from services.reconciler.domain.mismatches import (
+    FORGOTTEN,
     Mismatch,
     accept_mismatch,
     approve_repair,
@@ -96,6 +97,35 @@ def test_what_a_look_may_mend_is_looked_at_by_itself(kind: MismatchKind) -> None
     assert (look.topic, look.key) == ("payments.commands", "o-1")
     assert [t.kind for t in decision.tasks] == ["recheck"]
     assert [n.what for n in decision.state.notes] == ["detected", "proposed", "sent"]
+
+
+def test_looks_by_itself_come_at_growing_pauses_and_end_with_a_person() -> None:
+    """Found every ten minutes for a week, and gone for a moment each day: four looks in all."""
+    fact, known, sent = found(), Mismatch(ID), []
+    for n in range(6 * 24 * 7):
+        now = NOW + n * timedelta(minutes=10)
+        if n % 144 == 143:
+            known = difference_gone(known, DifferenceGone(mismatch_id=ID), now).state
+        decision = difference_found(known, fact, now)
+        known = decision.state
+        sent += [e.time - NOW for e in decision.events if isinstance(e.message, LookAgain)]
+    assert sent == [timedelta(hours=h) for h in (0, 1, 5, 21)]
+    assert (known.repair.command, known.repair.needs_approval) == ("look_again", True)
+    assert "4 looks have not mended it" in known.repair.words
+    later = gone(known).state
+    again = difference_found(later, fact, now + FORGOTTEN)
+    assert LookAgain in {type(e.message) for e in again.events}
+
+
+def test_a_person_may_look_again_however_often_the_reconciler_did() -> None:
+    known = opened(found()).state
+    for hours in (1, 5, 21, 85):
+        known = difference_found(known, found(), NOW + timedelta(hours=hours)).state
+    assert known.repair.needs_approval
+    for _ in range(2):
+        decision = approved(known)
+        known = decision.state
+        assert [type(e.message) for e in decision.events] == [LookAgain]
 
 
 @pytest.mark.parametrize("kind", ["amount", "currency", "duplicate_capture", "late_success"])
