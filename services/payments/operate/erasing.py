@@ -46,7 +46,7 @@ async def ask(
     settings: KafkaSettings, asked: ErasePersonalData, wait_s: float
 ) -> dict[str, PersonalDataErased]:
     """Sends the one message; the answers by service that came in time."""
-    consumer = AIOKafkaConsumer(**connection_options(settings), **consumer_options())
+    consumer = AIOKafkaConsumer(**connection_options(settings), **consumer_options(settings))
     publisher = Publisher(settings)
     await consumer.start()
     try:

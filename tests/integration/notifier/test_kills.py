@@ -8,18 +8,16 @@ from services.notifier.domain.disputes import REMINDED_BEFORE
 from shared.envelope import Envelope, encode, now_utc
 from shared.kafka import NOTIFIER_COMMANDS, PAYMENTS_EVENTS
 from shared.messages.notifier import ReceiptIssued, ResendDocument
-from tests.integration.notifier.system import (
-    MERCHANT,
-    System,
+from tests.integration.notifier.messages import (
     dispute_opened,
     envelope,
-    eventually,
     kinds,
     paid,
     placed,
     refund_failed,
     refund_succeeded,
 )
+from tests.integration.notifier.system import MERCHANT, System, eventually
 
 # Where it dies while one order's receipt, credit note, cancellation, dispute and reminder are under way.
 POINTS = (

@@ -101,7 +101,7 @@ def test_what_a_look_may_mend_is_looked_at_by_itself(kind: MismatchKind) -> None
 
 def test_looks_by_itself_come_at_growing_pauses_and_end_with_a_person() -> None:
     """Found every ten minutes for a week, and gone for a moment each day: four looks in all."""
-    fact, known, sent = found(), Mismatch(ID), []
+    fact, known, now, sent = found(), Mismatch(ID), NOW, []
     for n in range(6 * 24 * 7):
         now = NOW + n * timedelta(minutes=10)
         if n % 144 == 143:
