@@ -61,9 +61,9 @@ class Comparer:
         """`since`: from there on all was listed. A part may end before the last subject."""
         async with self.engine.connect() as connection:
             read = await records.watermarks(connection, window.provider, window.account)
-            terms = provider.terms(read.get("lines"))
-            all_items = await legs.items(connection, window, subjects, since)
-            items, suspects = _part(all_items, terms)
+        terms = provider.terms(read.get("lines"))
+        items, suspects = _part(await legs.items(self.engine, window, subjects, since), terms)
+        async with self.engine.connect() as connection:
             standing = await mismatches.standing(
                 connection, window.provider, window.account, [i.key for i in items]
             )

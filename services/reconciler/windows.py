@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.reconciler.comparing import Comparer, recorded
@@ -38,6 +39,10 @@ SLICE_MAX_S = 86_400
 KEEP_MAX = 5_000  # rows per statement, about 3 MB
 COMPARE_MAX = 5_000  # subjects per transaction
 ANNOUNCE_EVERY = 100_000  # compared records
+
+
+# A page need not be on disk yet: the mark behind it is, and then all before it is too.
+_SOON_DURABLE = text("SET LOCAL synchronous_commit = off")
 
 
 class TurnOver(Exception):
@@ -154,6 +159,7 @@ class Windows:
             if not some:
                 return listed
             async with self.engine.begin() as connection:
+                await connection.execute(_SOON_DURABLE)
                 await _keep(connection, run, some)
             listed += len(some)
             passing("reconciler.page_kept")

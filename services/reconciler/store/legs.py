@@ -1,11 +1,12 @@
 """Reads what is to be compared: subjects in order, and the three legs of each."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
-from sqlalchemy import TextClause, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Row, TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.reconciler.domain.items import Item, Line, Object, Ours, Theirs
 from services.reconciler.domain.merging import merged
@@ -67,7 +68,7 @@ async def next_subjects(connection: AsyncConnection, run: Progress, limit: int) 
 
 
 async def items(
-    connection: AsyncConnection, window: Window, subjects: Sequence[Subject], since: datetime
+    engine: AsyncEngine, window: Window, subjects: Sequence[Subject], since: datetime
 ) -> list[Item]:
     """The subjects with what each leg says. `since`: from there to the window's end all was listed, so a
     record of that time that this run did not list is no longer there.
@@ -75,13 +76,14 @@ async def items(
     found: list[Item] = []
     for object_ in sorted({s[0] for s in subjects}):
         these = [s for s in subjects if s[0] == object_]
-        found += await _items(connection, window, object_, these, since)
+        found += await _items(engine, window, object_, these, since)
     return found
 
 
 async def _items(
-    connection: AsyncConnection, window: Window, object_: Object, subjects: Sequence[Subject], since: datetime
+    engine: AsyncEngine, window: Window, object_: Object, subjects: Sequence[Subject], since: datetime
 ) -> list[Item]:
+    """Each leg on a connection of its own: three look-ups at once."""
     asked: dict[str, object] = {
         "provider": window.provider,
         "account": window.account,
@@ -91,16 +93,26 @@ async def _items(
         "since": since,
         "until": window.until,
     }
-    ours = [Ours(object_, *row) for row in await connection.execute(_OURS[object_], asked)]
-    theirs = [Theirs(object_, *row) for row in await connection.execute(_THEIRS, asked)]
-    lines = [Line(object_, *row) for row in await connection.execute(_LINES, asked)]
+    found = (_rows(engine, statement, asked) for statement in (_OURS[object_], _THEIRS, _LINES))
+    our_rows, their_rows, line_rows = await asyncio.gather(*found)
+    ours = [Ours(object_, *row) for row in our_rows]
+    theirs = [Theirs(object_, *row) for row in their_rows]
+    lines = [Line(object_, *row) for row in line_rows]
     for stream in (ours, theirs, lines):
         stream.sort(key=_id)
     have = {o.id for o in ours}
-    named = await _with_orders(connection, window, [t for t in theirs if t.id not in have])
+    async with engine.connect() as connection:
+        named = await _with_orders(connection, window, [t for t in theirs if t.id not in have])
     by_id = {i.id: i for i in merged(ours, (named.get(t.id, t) for t in theirs), lines)}
     empty = (Item(object_, s[1], None, None, None) for s in subjects if s[1] not in by_id)
     return sorted([*by_id.values(), *empty], key=_id)
+
+
+async def _rows(
+    engine: AsyncEngine, statement: TextClause, asked: dict[str, object]
+) -> Sequence[Row[tuple[object, ...]]]:
+    async with engine.connect() as connection:
+        return (await connection.execute(statement, asked)).all()
 
 
 async def _with_orders(

@@ -184,6 +184,16 @@ async def test_a_finished_run_leaves_nothing_behind(new_bench: NewBench) -> None
     assert await bench.rows("SELECT 1 FROM run_subjects LIMIT 1") == []
 
 
+async def test_a_window_waits_until_our_own_book_covers_it(new_bench: NewBench) -> None:
+    ledger = drawn(random.Random(10), 5, damaged=0)
+    bench = new_bench(ledger)
+    await bench.fill(books_of(ledger), UNTIL - timedelta(seconds=1))
+    with pytest.raises(AssertionError, match="not through"):
+        await bench.run(SINCE, UNTIL, turns_max=5)
+    await bench.fill([], UNTIL)
+    assert (await bench.run(SINCE, UNTIL)).mismatches == 0
+
+
 async def test_a_book_from_an_older_release_is_not_compared(new_bench: NewBench) -> None:
     ledger = drawn(random.Random(9), 5)
     bench = new_bench(ledger)

@@ -1,0 +1,102 @@
+"""Seeded bugs of the reconciler: what it compares, believes, asks for, repairs and says."""
+
+from tests.mutants.mutant import Mutant
+
+MATCHING = "tests/unit/reconciler/test_matching.py"
+MISMATCHES = "tests/unit/reconciler/test_mismatches.py"
+REPORT = "tests/unit/reconciler/test_report.py"
+RULES = "tests/unit/payments/test_rules.py"
+RUNS = "tests/integration/reconciler/test_runs_on_postgresql.py"
+DAYS = "tests/integration/reconciler/test_provider_days.py"
+
+_COMPARED = (
+    Mutant(
+        "a settlement line that is listed twice counts twice",
+        "services/reconciler/domain/merging.py",
+        "list({line.line_id: line for line in lines}.values()) if len(lines) > 1 else lines",
+        "lines",
+        (f"{MATCHING}::test_a_clean_day_has_no_difference",),
+    ),
+    Mutant(
+        "what was captured today is late today",
+        "services/reconciler/domain/settling.py",
+        "return at + timedelta(seconds=self.due_s) <= self.settled_until",
+        "return at <= self.settled_until",
+        (f"{RUNS}::test_what_no_settlement_paid_out_is_found_a_week_later",),
+    ),
+    Mutant(
+        "a window is compared before our own book covers it",
+        "services/reconciler/windows.py",
+        "if complete_until is None or complete_until < window.until:",
+        "if complete_until is None:",
+        (f"{RUNS}::test_a_window_waits_until_our_own_book_covers_it",),
+    ),
+    Mutant(
+        "a list is believed without asking for the thing itself",
+        "services/reconciler/comparing.py",
+        "return any(d.kind not in OWN_WORD for d in compare(item, terms))",
+        "return False",
+        (f"{RUNS}::test_the_mismatches_are_exactly_the_differences",),
+    ),
+    Mutant(
+        "what the provider no longer lists still stands",
+        "services/reconciler/store/legs.py",
+        "WHERE s.listed OR r.at IS NULL OR r.at < :since",
+        "WHERE s.listed OR NOT s.listed OR r.at < :since",
+        (f"{RUNS}::test_what_agrees_again_is_resolved_and_what_comes_back_is_the_next_occurrence",),
+    ),
+    Mutant(
+        "the line of a dispute stands beside the dispute",
+        "services/reconciler/store/records.py",
+        'disputes.get(line.charge_id, f"of:{line.charge_id}")',
+        'f"of:{line.charge_id}"',
+        (f"{DAYS}::test_a_day_at_paypal",),
+    ),
+    Mutant(
+        "the fee of a dispute that was won is nowhere",
+        "services/reconciler/store/figures.py",
+        "AND money <> 'none'",
+        "AND money = 'withdrawn'",
+        (f"{DAYS}::test_a_day_at_stripe",),
+    ),
+)
+
+_DONE = (
+    Mutant(
+        "a look is sent with every run",
+        "services/reconciler/domain/mismatches.py",
+        "now < known.looked_at + PAUSES[known.looks - 1]",
+        "now < known.looked_at",
+        (f"{MISMATCHES}::test_looks_by_itself_come_at_growing_pauses_and_end_with_a_person",),
+    ),
+    Mutant(
+        "a second click gives money back again",
+        "services/reconciler/domain/mismatches.py",
+        'if known.approved_at is not None and proposal.command == "refund_payment":',
+        'if known.approved_at is not None and proposal.command == "":',
+        (f"{MISMATCHES}::test_what_moves_money_waits_for_a_person_and_says_what_will_happen",),
+    ),
+    Mutant(
+        "what a person accepted is opened again the next day",
+        "services/reconciler/domain/mismatches.py",
+        'if known.how == "accepted" and known.evidence == seen.evidence:',
+        'if known.how == "accepted" and known.evidence != seen.evidence:',
+        (f"{MISMATCHES}::test_an_accepted_difference_stays_accepted_until_its_evidence_changes",),
+    ),
+    Mutant(
+        "a cell of the table is a formula",
+        "services/reconciler/report.py",
+        'return f"\'{cell}" if cell.startswith(_FORMULA) else cell',
+        "return cell",
+        (f"{REPORT}::test_a_text_that_looks_like_a_formula_is_a_text",),
+    ),
+    Mutant(
+        "an authorisation that lapses after its order was closed is told to nobody",
+        "services/payments/domain/settle.py",
+        "(before.status, before.detail, _held(before)) != (after.status, after.detail, _held(after))",
+        "(before.status, before.detail) != (after.status, after.detail)",
+        (f"{RULES}::test_money_held_for_a_closed_order_is_told_when_it_comes_and_when_it_goes",),
+    ),
+)
+
+MUTANTS = _COMPARED + _DONE
