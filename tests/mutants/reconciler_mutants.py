@@ -5,7 +5,7 @@ from tests.mutants.mutant import Mutant
 MATCHING = "tests/unit/reconciler/test_matching.py"
 MISMATCHES = "tests/unit/reconciler/test_mismatches.py"
 REPORT = "tests/unit/reconciler/test_report.py"
-RULES = "tests/unit/payments/test_rules.py"
+RULES = "tests/unit/payments/test_endings.py"
 RUNS = "tests/integration/reconciler/test_runs_on_postgresql.py"
 DAYS = "tests/integration/reconciler/test_provider_days.py"
 
