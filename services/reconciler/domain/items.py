@@ -11,6 +11,7 @@ Object = Literal["charge", "dispute", "refund"]  # also the order in which a run
 Key = tuple[str, str]  # object and id
 
 MONEY = frozenset({"authorized", "lapsed", "captured"})
+RELEASE = "release"  # what a provider calls a refund and is an authorisation let go: no money of ours moved
 
 
 class Order(msgspec.Struct, frozen=True):

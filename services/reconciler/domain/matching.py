@@ -9,9 +9,11 @@ from datetime import datetime
 
 import msgspec
 
-from services.reconciler.domain.items import MONEY, Item, Object, Ours, Settled, Theirs, legs
+from services.reconciler.domain.items import MONEY, RELEASE, Item, Object, Ours, Settled, Theirs, legs
 from services.reconciler.domain.settling import Terms, expected
 from shared.messages.reconciler import Leg, MismatchKind
+
+NO_MONEY = ("failed", RELEASE)  # states of a refund
 
 Found = tuple[MismatchKind, int, str, int]  # kind, the money in question, its currency, what may go back
 
@@ -67,7 +69,7 @@ def counts(record: Ours | Theirs) -> bool:
     """Whether this record is about money that moved or may still move."""
     if record.object == "charge":
         return record.state in MONEY
-    return record.object == "dispute" or record.state != "failed"
+    return record.object == "dispute" or record.state not in NO_MONEY
 
 
 def compare(item: Item, terms: Terms) -> list[Difference]:
@@ -191,7 +193,7 @@ def _refund(item: Item, terms: Terms) -> Iterator[Found]:
     if theirs is None and ours is not None and ours.state == "requested" and terms.under_way(ours.at):
         return
     if ours is None or theirs is None:
-        if record.state != "failed":
+        if record.state not in NO_MONEY:
             yield "refund", record.amount, record.currency, 0
             return
     elif _word(ours) != _word(theirs):

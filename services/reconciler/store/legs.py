@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import Row, TextClause, text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.reconciler.domain.items import Item, Line, Object, Ours, Theirs
+from services.reconciler.domain.items import RELEASE, Item, Line, Object, Ours, Theirs
 from services.reconciler.domain.merging import merged
 from services.reconciler.domain.runs import Window
 from services.reconciler.domain.steps import Step
@@ -108,9 +109,7 @@ async def _items(
     return sorted([*by_id.values(), *empty], key=_id)
 
 
-async def _rows(
-    engine: AsyncEngine, statement: TextClause, asked: dict[str, object]
-) -> Sequence[Row[tuple[object, ...]]]:
+async def _rows(engine: AsyncEngine, statement: TextClause, asked: dict[str, object]) -> Sequence[Sequence[Any]]:
     async with engine.connect() as connection:
         return (await connection.execute(statement, asked)).all()
 
@@ -131,10 +130,13 @@ async def _with_orders(
     by_charge = {r.ref: r for r in await connection.execute(_ORDERS_OF_CHARGES, asked)}
     found = {}
     for record in theirs:
-        order = by_order.get(record.provider_order_id) or by_charge.get(record.charge_id)
+        charge = by_charge.get(record.charge_id)
+        order = by_order.get(record.provider_order_id) or charge
         if order is not None:
+            lets_go = record.object == "refund" and charge is not None and charge.state != "captured"
             found[record.id] = replace(
                 record,
+                state=RELEASE if lets_go else record.state,
                 order_id=order.order_id,
                 closed=order.closed,
                 paid=order.paid,
@@ -246,6 +248,9 @@ _ORDERS = text("""
     WHERE p.provider = :provider AND p.account = :account
       AND p.provider_order_id = ANY(CAST(:orders AS text[]))""")
 _ORDERS_OF_CHARGES = text("""
-    SELECT c.charge_id AS ref, c.provider_order_id, o.order_id, o.closed, o.paid
+    SELECT c.charge_id AS ref, coalesce(r.state, c.state) AS state, c.provider_order_id, o.order_id, o.closed,
+           o.paid
     FROM charges c JOIN orders o USING (order_id)
+    LEFT JOIN provider_records r ON r.provider = c.provider AND r.account = c.account
+                                AND r.object = 'charge' AND r.subject = c.charge_id
     WHERE c.provider = :provider AND c.account = :account AND c.charge_id = ANY(CAST(:charges AS text[]))""")

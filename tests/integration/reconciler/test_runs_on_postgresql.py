@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.reconciler.app import MIGRATIONS
+from services.reconciler.domain.items import Theirs
 from services.reconciler.store.runs import forget_finished
 from shared.database import migrate
 from tests.integration.reconciler.bench import Bench, Memory, at_the_edges, books_of
@@ -90,6 +91,21 @@ async def test_a_clean_ledger_has_none_and_all_its_money_is_explained(new_bench:
         pending = sum(o.amount for o in ours if o.object == "refund" and o.state == "pending")
         assert row.remaining == row.waiting == -pending
         assert row.captured - row.refunded - row.disputed - row.fees - row.settled == row.remaining
+
+
+async def test_an_authorisation_that_was_let_go_as_a_refund_is_no_difference(new_bench: NewBench) -> None:
+    """Razorpay gives back what nobody captured in the form of a refund; our books have none."""
+    ledger = drawn(random.Random(3), 200, damaged=0)
+    held = next(o for o in ledger.ours.values() if o.object == "charge" and o.state == "lapsed")
+    let_go = Theirs(
+        "refund", "rfnd_let_go", held.id, held.provider_order_id, "succeeded", held.amount, held.currency,
+        held.at,
+    )  # fmt: skip
+    ledger.theirs[let_go.key] = let_go
+    bench = new_bench(ledger)
+    await bench.fill(books_of(ledger), UNTIL)
+    await bench.run(SINCE, UNTIL)
+    assert await found(bench) == set()
 
 
 async def test_a_run_cut_into_many_turns_ends_the_same(

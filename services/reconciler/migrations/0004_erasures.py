@@ -4,8 +4,8 @@ from alembic import op
 
 from shared.privacy.tables import ERASURE_TABLES, eraser_grants
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 
 def upgrade() -> None:
