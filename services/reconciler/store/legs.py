@@ -109,7 +109,9 @@ async def _items(
     return sorted([*by_id.values(), *empty], key=_id)
 
 
-async def _rows(engine: AsyncEngine, statement: TextClause, asked: dict[str, object]) -> Sequence[Sequence[Any]]:
+async def _rows(
+    engine: AsyncEngine, statement: TextClause, asked: dict[str, object]
+) -> Sequence[Sequence[Any]]:
     async with engine.connect() as connection:
         return (await connection.execute(statement, asked)).all()
 
