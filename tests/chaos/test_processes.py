@@ -10,7 +10,7 @@ import pytest
 
 from tests.chaos.autopsy import Remains, autopsy
 from tests.chaos.outcome import settle
-from tests.chaos.system import System, running
+from tests.chaos.system import SHORT_LEASES, System, running
 from tests.chaos.wish import Habits
 from tests.chaos.workload import Workload
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with running(tmp_path_factory.mktemp("crashes"), time_scale=TIME_SCALE) as started:
+    with running(tmp_path_factory.mktemp("crashes"), time_scale=TIME_SCALE, env=SHORT_LEASES) as started:
         yield started
 
 
