@@ -27,7 +27,7 @@ up: setup ## start everything and stay up
 	@$(PY) -m devstack up $(STACK)
 
 test: setup ## every test, on real Kafka and PostgreSQL
-	@PAYSTREAM_SEQUENCES=2500 $(PY) -m pytest -n 3 $(PYTEST)
+	@PAYSTREAM_SEQUENCES=2500 $(PY) -m pytest -n 2 $(PYTEST)
 
 check: inspect ## format, lint, types, import rules, unit tests
 	@$(PY) -m pytest -q tests/unit $(PYTEST)
