@@ -141,10 +141,11 @@ class Kafka:
                 raise StackError(f"Kafka's storage tool failed: {formatting.last_words(2)}")
 
     def _cluster_id(self) -> str:
-        """One id for all nodes, made once."""
+        """One id for all nodes, made once. Its first letter is ours: the tool takes a `-` for an option."""
         path = self.folder / "cluster-id"
         if not path.exists():
-            path.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+            drawn = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            path.write_text(f"k{drawn[1:]}")
         return path.read_text()
 
     def _require_same_size(self) -> None:

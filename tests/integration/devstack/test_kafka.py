@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -23,6 +24,14 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     kafka.start()
     yield kafka
     kafka.kill()
+
+
+def test_a_cluster_id_is_never_taken_for_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = UUID(int=0xF8 << 120)  # in base64 it begins with `-`
+    monkeypatch.setattr("devstack.kafka.uuid.uuid4", lambda: drawn)
+    (tmp_path / "kafka").mkdir()
+    kafka = Kafka(tmp_path / "kafka", [(1, 2)], tmp_path)
+    assert kafka._cluster_id()[0].isalnum()
 
 
 async def create_topic(bootstrap: str, topic: str, copies: int = 1) -> None:
