@@ -116,13 +116,11 @@ def places(webhooks: Webhooks) -> tuple[Place, ...]:
 async def _searches(connection: AsyncConnection, wanted: Wanted) -> int:
     """Closed ones too: a task keeps what it was about until it is cleaned away."""
     rows = (await connection.execute(_SEARCHES)).all()
-    by_message = {row.key.removeprefix("match:"): row for row in rows}
-    asked = {"order_ids": list(wanted.order_ids), "ids": sorted(by_message)}
+    about = {row.id: row.key.removeprefix("match:") for row in rows}  # several tries of one webhook
+    asked = {"order_ids": list(wanted.order_ids), "ids": sorted(set(about.values()))}
     matched = {row.message_id for row in await connection.execute(_MATCHED, asked)}
     theirs = [
-        row.id
-        for message_id, row in by_message.items()
-        if message_id in matched or names_one_of(_bytes_in(row), wanted.addresses)
+        row.id for row in rows if about[row.id] in matched or names_one_of(_bytes_in(row), wanted.addresses)
     ]
     if theirs:
         await connection.execute(_BLANK_TASKS, {"ids": theirs})

@@ -175,4 +175,4 @@ def request_of(row: Any) -> ErasePersonalData:
 
 def places_of(row: Any) -> tuple[ErasedPlace, ...] | None:
     """What was blanked, once it was."""
-    return None if row.places is None else msgspec.json.decode(row.places, type=tuple[ErasedPlace, ...])
+    return None if row.places is None else msgspec.convert(row.places, tuple[ErasedPlace, ...])

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from services.notifier.domain.addresses import is_address
 from services.notifier.domain.mailing import failed, mail_task
 from services.notifier.domain.state import Mail, Order, Resend
 from shared.decision import Decision, Outgoing
@@ -24,6 +25,8 @@ def on_resend_document(order: Order, command: ResendDocument, now: datetime) -> 
         return _refused(order, command, why, now)
     if not mail.recipient:
         return _refused(order, command, "its customer was erased: there is no address any more", now)
+    if not is_address(mail.recipient):
+        return _refused(order, command, "the address it was ordered with is none that mails go to", now)
     if any(resend.nonce == command.nonce for resend in mail.resends):
         return Decision(order, outcome="ignored")
     if document is not None and document.state != "rendered":

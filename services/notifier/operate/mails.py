@@ -76,7 +76,7 @@ def resend(
             if not await _on_record(connection, order_id, nonce):
                 raise Rejected(
                     "cannot-be-sent",
-                    "no e-mail address (any more), or no PDF yet: see `paystream notifier show`",
+                    "no usable e-mail address (any more), or no PDF yet: see `paystream notifier show`",
                 )
         return chosen
 

@@ -169,13 +169,20 @@ async def test_a_repetition_by_kafka_is_not_counted_as_one_of_the_provider(payme
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def engine(payments: Payments) -> AsyncIterator[AsyncEngine]:
+    made = new_engine(DatabaseSettings(url=payments.urls.app("payments")), "payments")
+    yield made
+    await made.dispose()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def eraser(payments: Payments) -> AsyncIterator[AsyncEngine]:
     made = new_engine(DatabaseSettings(url=payments.urls.eraser("payments")), "payments")
     yield made
     await made.dispose()
 
 
 async def test_bytes_past_their_time_leave_their_hash_and_the_facts(
-    payments: Payments, paystream: Operator, engine: AsyncEngine
+    payments: Payments, paystream: Operator, eraser: AsyncEngine
 ) -> None:
     order_id, provider_order_id = await payments.opened()
     old = captured(provider_order_id, f"pay_{order_id}", email="asha@shop.test")
@@ -190,7 +197,7 @@ async def test_bytes_past_their_time_leave_their_hash_and_the_facts(
         "UPDATE inbox SET received_at = now() - interval '91 days' WHERE message_id = $1", old_id
     )
     settings = RazorpaySettings(key_id="rzp_test_x", key_secret="k" * 20, account=ACCOUNT_ID)
-    erasure = Erasure(engine, Webhooks({"razorpay": RazorpayAdapter(settings)}), days=90)
+    erasure = Erasure(eraser, Webhooks({"razorpay": RazorpayAdapter(settings)}), days=90)
     assert await erasure.run_once() == 1
     assert await erasure.run_once() == 0, "it goes on from where it stopped"
     rows = await payments.fetch(

@@ -130,3 +130,12 @@ def test_what_is_told_of_a_bounce_does_not_repeat_the_address() -> None:
     (said,) = announced(decision)
     assert isinstance(said, ReceiptFailed)
     assert said.reason == "bounced: 550 5.1.1 <<recipient>> unknown"
+
+
+def test_a_mail_to_no_address_is_not_tried_again() -> None:
+    order = issued(placed(customer=Customer(name="Asha", email="asha at buyer.test")))
+    (decision,) = play(RESEND, order=order)[1]
+    (said,) = announced(decision)
+    assert isinstance(said, ResendRefused)
+    assert said.reason == "the address it was ordered with is none that mails go to"
+    assert decision.tasks == ()
