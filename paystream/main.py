@@ -14,7 +14,10 @@ OWNERS = {
         "the story of one payment; look, capture, refund, mark, resolve",
     ),
     "webhook": ("services.payments.operate", "what providers sent: list, show, replay"),
-    "notifier": ("services.notifier.operate", "documents and mails of an order: show, resend, preview"),
+    "notifier": (
+        "services.notifier.operate",
+        "documents and mails of an order: show, resend, document, preview",
+    ),
     "reconcile": ("services.reconciler.operate", "compare a provider's day or window with ours, now"),
     "report": (
         "services.reconciler.operate",

@@ -3,6 +3,7 @@
 import getpass
 import json
 import secrets
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier import preview as samples
 from services.notifier.operate.desk import carry_out, kit
-from shared.desk import at_desk, printable, terminal
+from shared.desk import REFUSED, at_desk, gone, printable, terminal
 from shared.errors import NotFound, Rejected
 from shared.messages.notifier import ResendDocument
 from shared.service import Kit
@@ -29,6 +30,9 @@ _SHOWN = text("""
     FROM documents d FULL JOIN mails m ON m.mail_id = d.document_id
     WHERE coalesce(d.order_id, m.order_id) = :order_id
     ORDER BY coalesce(d.issued_at, m.asked_at), kind""")
+_PDF = text("""
+    SELECT series || '-' || lpad(number::text, 6, '0') AS number, pdf, sha256 FROM documents
+    WHERE order_id = :order_id AND kind = :kind AND subject = :subject AND pdf IS NOT NULL""")
 _ON_RECORD = text("""
     SELECT 1 FROM resends r JOIN mails m USING (mail_id) WHERE m.order_id = :order_id AND r.nonce = :nonce""")
 
@@ -82,6 +86,28 @@ def resend(
 
     chosen = at_desk(kit, again)
     typer.echo(f"{kind} of {chosen} goes again, on record as {person} (nonce {nonce})")
+
+
+@commands.command()
+def document(
+    order_id: OrderId,
+    kind: Annotated[str, typer.Argument(help="as `notifier show` names it, e.g. receipt")],
+    out: Annotated[Path, typer.Option(help="write the PDF to this file")],
+    subject: Annotated[str, typer.Option(help="needed when there are several of the kind")] = "",
+) -> None:
+    """Take one document as it was made: for who has no mail, or before its customer is erased."""
+
+    async def read(kit: Kit) -> Any:
+        chosen = _one(await _rows(kit, order_id), kind, subject)
+        asked = {"order_id": order_id, "kind": kind, "subject": chosen}
+        async with kit.engine.connect() as connection:
+            return (await connection.execute(_PDF, asked)).one_or_none()
+
+    found = at_desk(kit, read)
+    if found is None:
+        raise gone("no-document: this mail brings none, or it has no PDF (any more)", REFUSED)
+    out.write_bytes(found.pdf)
+    typer.echo(f"{found.number} written to {out}: {len(found.pdf)} bytes, SHA-256 {found.sha256}")
 
 
 @commands.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

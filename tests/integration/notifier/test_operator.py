@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 from tests.integration.notifier.messages import paid, placed, refund_succeeded
@@ -21,7 +22,7 @@ async def paystream(*arguments: str, environment: dict[str, str]) -> tuple[int, 
     return process.returncode or 0, printed.decode()
 
 
-async def test_an_operator_sees_what_an_order_got_and_sends_it_again(system: System) -> None:
+async def test_an_operator_sees_what_an_order_got_and_sends_it_again(system: System, tmp_path: Path) -> None:
     await system.start()
     await system.publish(placed("o-1"), paid("o-1"), refund_succeeded("o-1"))
     await system.mails(2)
@@ -45,6 +46,13 @@ async def test_an_operator_sees_what_an_order_got_and_sends_it_again(system: Sys
     code, printed = await paystream("notifier", "show", "o-1", environment=environment)
     assert "C-" in printed
     assert len(system.sink.taken) == 3
+
+    file = tmp_path / "receipt.pdf"
+    code, printed = await paystream(
+        "notifier", "document", "o-1", "receipt", "--out", str(file), environment=environment
+    )
+    assert (code, f"SHA-256 {sha256(file.read_bytes()).hexdigest()}" in printed) == (0, True)
+    assert file.read_bytes() in [mail.pdf for mail in system.sink.taken]
 
     for wrong in [("show", "o-2"), ("resend", "o-1", "invoice"), ("resend", "o-1", "poem")]:
         code, printed = await paystream("notifier", *wrong, environment=environment)
