@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.reconciler.domain.facts import DifferenceFound, DifferenceGone
 from services.reconciler.domain.items import Item, Key, Theirs
-from services.reconciler.domain.matching import Difference, Tally, compare, match
+from services.reconciler.domain.matching import Difference, Tally, compare, tallied
 from services.reconciler.domain.mismatches import mismatch_id
 from services.reconciler.domain.runs import Window
 from services.reconciler.domain.settling import Terms
@@ -62,22 +62,25 @@ class Comparer:
         async with self.engine.connect() as connection:
             read = await records.watermarks(connection, window.provider, window.account)
         terms = provider.terms(read.get("lines"))
-        items, suspects = _part(await legs.items(self.engine, window, subjects, since), terms)
+        judged, suspects = _part(await legs.items(self.engine, window, subjects, since), terms)
         async with self.engine.connect() as connection:
             standing = await mismatches.standing(
-                connection, window.provider, window.account, [i.key for i in items]
+                connection, window.provider, window.account, [i.key for i, _ in judged]
             )
         answers = await self.asked(provider, suspects)
         if answers:
             async with self.engine.begin() as connection:
                 fresh = {i.key: await legs.with_answer(connection, window, i, a) for i, a in answers}
-            items = [fresh.get(i.key, i) for i in items]
-        tally, differences = match(items, terms)
+            judged = [
+                (again, compare(again, terms)) if (again := fresh.get(item.key)) else (item, differences)
+                for item, differences in judged
+            ]
+        tally, differences = tallied(judged)
         found = {id_of(window, d) for d in differences}
-        unjudged = {i.key for i in items if standing and _may_be_late(i, terms)}
+        unjudged = {i.key for i, _ in judged if standing and _may_be_late(i, terms)}
         return Compared(
-            last=items[-1].key,
-            count=len(items),
+            last=judged[-1][0].key,
+            count=len(judged),
             tally=tally,
             differences=differences,
             gone=[
@@ -102,14 +105,14 @@ class Comparer:
             self.waited.seconds += time.monotonic() - began
 
 
-def suspect(item: Item, terms: Terms) -> bool:
+def suspect(item: Item, differences: Sequence[Difference]) -> bool:
     """Whether the provider is to be asked for this very thing before a difference is believed.
 
     What it has just listed and we have never heard of is believed as it is.
     """
     if item.ours is None and item.theirs is not None:
         return False
-    return any(d.kind not in OWN_WORD for d in compare(item, terms))
+    return any(d.kind not in OWN_WORD for d in differences)
 
 
 def _may_be_late(item: Item, terms: Terms) -> bool:
@@ -120,15 +123,21 @@ def _may_be_late(item: Item, terms: Terms) -> bool:
     return terms.settles and not terms.overdue(known.at)
 
 
-def _part(items: Sequence[Item], terms: Terms) -> tuple[Sequence[Item], list[Item]]:
+Judged = tuple[Item, list[Difference]]
+
+
+def _part(items: Sequence[Item], terms: Terms) -> tuple[list[Judged], list[Item]]:
     """As many items, from the front, as hold no more suspects than are asked for at once; and those."""
+    judged: list[Judged] = []
     suspects: list[Item] = []
-    for n, item in enumerate(items):
-        if suspect(item, terms):
+    for item in items:
+        differences = compare(item, terms)
+        if suspect(item, differences):
             if len(suspects) == ASKED_MAX:
-                return items[:n], suspects
+                break
             suspects.append(item)
-    return items, suspects
+        judged.append((item, differences))
+    return judged, suspects
 
 
 def id_of(window: Window, difference: Difference) -> str:

@@ -51,10 +51,14 @@ class Tally(msgspec.Struct, frozen=True):
 
 def match(items: Iterable[Item], terms: Terms) -> tuple[Tally, list[Difference]]:
     """The tally of all items and all their differences, in the order of the items."""
+    return tallied((item, compare(item, terms)) for item in items)
+
+
+def tallied(judged: Iterable[tuple[Item, list[Difference]]]) -> tuple[Tally, list[Difference]]:
+    """The same of items that are compared already."""
     ours = theirs = settled = agreed = 0
     differences: list[Difference] = []
-    for item in items:
-        found = compare(item, terms)
+    for item, found in judged:
         our_money = item.ours is not None and counts(item.ours)
         their_money = item.theirs is not None and counts(item.theirs)
         ours += our_money

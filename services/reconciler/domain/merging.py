@@ -55,7 +55,9 @@ def _by_key(stream: Iterable[R]) -> Iterator[tuple[Key, list[R]]]:
 def together(lines: list[Line]) -> Settled:
     """The sum of an item's lines; one that came twice counts once."""
     first = lines[0]
-    unique = list({line.line_id: line for line in lines}.values()) if len(lines) > 1 else lines
+    if len(lines) == 1:
+        return _alone(first)
+    unique = list({line.line_id: line for line in lines}.values())
     return Settled(
         amount=sum(line.amount for line in unique),
         fee=sum(line.fee for line in unique),
@@ -68,3 +70,11 @@ def together(lines: list[Line]) -> Settled:
         paid_out=all(line.settlement_id for line in unique),
         mixed=any(line.currency != first.currency for line in unique),
     )
+
+
+def _alone(line: Line) -> Settled:
+    """Nearly every item has one line."""
+    return Settled(
+        line.amount, line.fee, line.net, line.currency, line.at, line.charge_id, line.settlement_id,
+        line.rate, paid_out=bool(line.settlement_id),
+    )  # fmt: skip

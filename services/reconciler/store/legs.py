@@ -14,6 +14,7 @@ from services.reconciler.domain.merging import merged
 from services.reconciler.domain.runs import Window
 from services.reconciler.domain.steps import Step
 from services.reconciler.store import records
+from services.reconciler.store.columns import array, column
 from services.reconciler.store.runs import Progress
 
 Subject = tuple[Object, str, bool]  # and whether the provider listed it in this run
@@ -89,8 +90,8 @@ async def _items(
         "provider": window.provider,
         "account": window.account,
         "object": object_,
-        "ids": [s[1] for s in subjects],
-        "listed": [s[2] for s in subjects],
+        "ids": column([s[1] for s in subjects]),
+        "listed": column(["t" if s[2] else "f" for s in subjects]),
         "since": since,
         "until": window.until,
     }
@@ -208,7 +209,7 @@ _NEXT_SUBJECTS = text("""
 
 # OFFSET 0 keeps each look-up by its key: of a table that has just been filled the planner knows nothing,
 # and would read all of it.
-_IDS = "unnest(CAST(:ids AS text[])) AS s (id)"
+_IDS = f"unnest({array('ids')}) AS s (id)"
 _OURS = {
     # What its order asks for matters only to a charge that does not simply pay it.
     "charge": text(f"""
@@ -232,12 +233,12 @@ _OURS = {
         CROSS JOIN LATERAL (SELECT * FROM disputes WHERE provider = :provider AND account = :account
                                                      AND dispute_id = s.id OFFSET 0) d"""),  # noqa: S608 - our own names
 }
-_THEIRS = text("""
+_THEIRS = text(f"""
     SELECT r.subject, r.charge_id, r.provider_order_id, r.state, r.amount, r.currency, r.at, r.money, r.fee
-    FROM unnest(CAST(:ids AS text[]), CAST(:listed AS boolean[])) AS s (id, listed)
+    FROM unnest({array("ids")}, {array("listed", "boolean")}) AS s (id, listed)
     CROSS JOIN LATERAL (SELECT * FROM provider_records WHERE provider = :provider AND account = :account
                                                          AND object = :object AND subject = s.id OFFSET 0) r
-    WHERE s.listed OR r.at IS NULL OR r.at < :since OR r.at >= :until""")
+    WHERE s.listed OR r.at IS NULL OR r.at < :since OR r.at >= :until""")  # noqa: S608 - our own names
 _LINES = text(f"""
     SELECT l.subject, l.line_id, l.amount, l.fee, l.net, l.currency, l.at, l.charge_id, l.settlement_id,
            l.rate

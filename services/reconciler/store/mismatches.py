@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.reconciler.domain.facts import DifferenceFound, DifferenceGone, Rechecked
 from services.reconciler.domain.items import Key
 from services.reconciler.domain.mismatches import Mismatch, Note
+from services.reconciler.store.columns import array, column
 from shared.inbox import Incoming
 from shared.messages.reconciler import AcceptMismatch, ApproveRepair, Leg
 
@@ -80,8 +81,8 @@ async def standing(
         {
             "provider": provider,
             "account": account,
-            "objects": [k[0] for k in keys],
-            "subjects": [k[1] for k in keys],
+            "objects": column([k[0] for k in keys]),
+            "subjects": column([k[1] for k in keys]),
         },
     )
     return [Standing(row.mismatch_id, row.kind, (row.object, row.subject)) for row in rows]
@@ -151,9 +152,9 @@ _NOTE = text("""
                          CAST(:ats AS timestamptz[]), CAST(:persons AS text[]), CAST(:texts AS text[]))""")
 _NOTES = text("""
     SELECT occurrence, what, at, person, text FROM mismatch_audit WHERE mismatch_id = :id ORDER BY id""")
-_STANDING = text("""
+_STANDING = text(f"""
     SELECT m.mismatch_id, m.kind, m.object, m.subject
-    FROM unnest(CAST(:objects AS text[]), CAST(:subjects AS text[])) AS k (object, subject)
+    FROM unnest({array("objects")}, {array("subjects")}) AS k (object, subject)
     CROSS JOIN LATERAL (SELECT * FROM mismatches WHERE provider = :provider AND account = :account
                            AND object = k.object AND subject = k.subject
-                           AND (open OR how = 'accepted') OFFSET 0) m""")
+                           AND (open OR how = 'accepted') OFFSET 0) m""")  # noqa: S608 - our own names

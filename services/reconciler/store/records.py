@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.reconciler.domain.items import Key, Theirs
 from services.reconciler.domain.runs import Window
+from services.reconciler.store.columns import array, column, numbers, times
 from shared.messages.facts import ChargeFact, DisputeFact, RefundFact, SettlementLine
 
 Fact = ChargeFact | RefundFact | DisputeFact
@@ -46,19 +47,19 @@ async def put(
     """Writes records, each key once. With `listed_by` they are subjects of that run, too."""
     if not records:
         return
-    columns: dict[str, object] = {
+    columns = {
         "provider": window.provider,
         "account": window.account,
-        "objects": [r.object for r in records],
-        "ids": [r.id for r in records],
-        "charges": [r.charge_id for r in records],
-        "orders": [r.provider_order_id for r in records],
-        "states": [r.state for r in records],
-        "moneys": [r.money for r in records],
-        "amounts": [r.amount for r in records],
-        "currencies": [r.currency for r in records],
-        "fees": [r.fee for r in records],
-        "ats": [r.at for r in records],
+        "objects": column([r.object for r in records]),
+        "ids": column([r.id for r in records]),
+        "charges": column([r.charge_id for r in records]),
+        "orders": column([r.provider_order_id for r in records]),
+        "states": column([r.state for r in records]),
+        "moneys": column([r.money for r in records]),
+        "amounts": numbers(r.amount for r in records),
+        "currencies": column([r.currency for r in records]),
+        "fees": numbers(r.fee for r in records),
+        "ats": times(r.at for r in records),
     }
     await connection.execute(_PUT, columns)
     if listed_by is not None:
@@ -83,21 +84,21 @@ async def keep_lines(connection: AsyncConnection, window: Window, lines: Sequenc
     if not unique:
         return
     rows = [(unique[i], *_about(unique[i], disputes)) for i in sorted(unique)]
-    columns: dict[str, object] = {
+    columns = {
         "provider": window.provider,
         "account": window.account,
-        "lines": [x.line_id for x, _, _ in rows],
-        "kinds": [x.kind for x, _, _ in rows],
-        "objects": [object_ for _, object_, _ in rows],
-        "ids": [subject for _, _, subject in rows],
-        "charges": [x.charge_id for x, _, _ in rows],
-        "amounts": [x.amount for x, _, _ in rows],
-        "fees": [x.fee for x, _, _ in rows],
-        "nets": [x.net for x, _, _ in rows],
-        "currencies": [x.currency for x, _, _ in rows],
-        "rates": [x.rate for x, _, _ in rows],
-        "settlements": [x.settlement_id for x, _, _ in rows],
-        "ats": [x.at for x, _, _ in rows],
+        "lines": column([x.line_id for x, _, _ in rows]),
+        "kinds": column([x.kind for x, _, _ in rows]),
+        "objects": column([object_ or "" for _, object_, _ in rows]),
+        "ids": column([subject for _, _, subject in rows]),
+        "charges": column([x.charge_id for x, _, _ in rows]),
+        "amounts": numbers(x.amount for x, _, _ in rows),
+        "fees": numbers(x.fee for x, _, _ in rows),
+        "nets": numbers(x.net for x, _, _ in rows),
+        "currencies": column([x.currency for x, _, _ in rows]),
+        "rates": column([x.rate for x, _, _ in rows]),
+        "settlements": column([x.settlement_id for x, _, _ in rows]),
+        "ats": times(x.at for x, _, _ in rows),
     }
     await connection.execute(_PUT_LINES, columns)
     about = [(o, s) for _, o, s in rows if o is not None]
@@ -121,7 +122,7 @@ async def subjects(connection: AsyncConnection, run_id: str, keys: Sequence[Key]
     """These are to be compared by the run, too."""
     if keys:
         objects, ids = zip(*sorted(set(keys)), strict=True)
-        wanted = {"run": run_id, "objects": list(objects), "ids": list(ids)}
+        wanted = {"run": run_id, "objects": column(objects), "ids": column(ids)}
         await connection.execute(_SUBJECTS, wanted)
 
 
@@ -144,16 +145,16 @@ async def watermarks(
     return {row.leg: (row.since, row.until) for row in rows}
 
 
-def _pairs(window: Window, keys: Sequence[Key]) -> dict[str, object]:
+def _pairs(window: Window, keys: Sequence[Key]) -> dict[str, str]:
     return {
         "provider": window.provider,
         "account": window.account,
-        "objects": [k[0] for k in keys],
-        "ids": [k[1] for k in keys],
+        "objects": column([k[0] for k in keys]),
+        "ids": column([k[1] for k in keys]),
     }
 
 
-_KEYS = "unnest(CAST(:objects AS text[]), CAST(:ids AS text[]))"
+_KEYS = f"unnest({array('objects')}, {array('ids')})"
 _UNNAMED: TextClause = text("""
     SELECT refund_id, subject FROM refunds
     WHERE provider = :provider AND account = :account AND refund_id = ANY(CAST(:ids AS text[]))
@@ -167,19 +168,19 @@ _DISPUTE_OF = text("""
         WHERE provider = :provider AND account = :account AND object = 'dispute'
           AND charge_id = ANY(CAST(:ids AS text[]))) known
     ORDER BY charge_id, at, dispute_id""")
-_PUT = text("""
+_PUT = text(f"""
     INSERT INTO provider_records AS r (provider, account, object, subject, charge_id, provider_order_id,
                                        state, money, amount, currency, fee, at)
     SELECT :provider, :account, * FROM unnest(
-        CAST(:objects AS text[]), CAST(:ids AS text[]), CAST(:charges AS text[]), CAST(:orders AS text[]),
-        CAST(:states AS text[]), CAST(:moneys AS text[]), CAST(:amounts AS bigint[]),
-        CAST(:currencies AS text[]), CAST(:fees AS bigint[]), CAST(:ats AS timestamptz[]))
+        {array("objects")}, {array("ids")}, {array("charges")}, {array("orders")}, {array("states")},
+        {array("moneys")}, {array("amounts", "bigint")}, {array("currencies")}, {array("fees", "bigint")},
+        {array("ats", "timestamptz")})
     ON CONFLICT (provider, account, object, subject) DO UPDATE
     SET charge_id = excluded.charge_id, provider_order_id = excluded.provider_order_id,
         state = excluded.state, money = excluded.money, amount = excluded.amount,
         currency = excluded.currency, fee = excluded.fee, at = excluded.at
     WHERE (r.state, r.money, r.amount, r.currency, r.fee, r.at) IS DISTINCT FROM
-          (excluded.state, excluded.money, excluded.amount, excluded.currency, excluded.fee, excluded.at)""")
+          (excluded.state, excluded.money, excluded.amount, excluded.currency, excluded.fee, excluded.at)""")  # noqa: S608 - our own names
 _LISTED = text(f"""
     INSERT INTO run_subjects AS s (run_id, object, subject, listed)
     SELECT :run, object, id, true FROM {_KEYS} AS k (object, id)
@@ -190,21 +191,23 @@ _SUBJECTS = text(f"""
 _REMOVE = text(f"""
     DELETE FROM provider_records r USING {_KEYS} AS k (object, id)
     WHERE r.provider = :provider AND r.account = :account AND r.object = k.object AND r.subject = k.id""")  # noqa: S608 - our own names
-_PUT_LINES = text("""
+_PUT_LINES = text(f"""
     INSERT INTO settlement_lines AS l (provider, account, line_id, kind, object, subject, charge_id, amount,
                                        fee, net, currency, rate, settlement_id, at)
-    SELECT :provider, :account, * FROM unnest(
-        CAST(:lines AS text[]), CAST(:kinds AS text[]), CAST(:objects AS text[]), CAST(:ids AS text[]),
-        CAST(:charges AS text[]), CAST(:amounts AS bigint[]), CAST(:fees AS bigint[]),
-        CAST(:nets AS bigint[]), CAST(:currencies AS text[]), CAST(:rates AS text[]),
-        CAST(:settlements AS text[]), CAST(:ats AS timestamptz[]))
+    SELECT :provider, :account, line_id, kind, nullif(object, ''), subject, charge_id, amount, fee, net,
+           currency, rate, settlement_id, at
+    FROM unnest(
+        {array("lines")}, {array("kinds")}, {array("objects")}, {array("ids")}, {array("charges")},
+        {array("amounts", "bigint")}, {array("fees", "bigint")}, {array("nets", "bigint")},
+        {array("currencies")}, {array("rates")}, {array("settlements")}, {array("ats", "timestamptz")})
+        AS n (line_id, kind, object, subject, charge_id, amount, fee, net, currency, rate, settlement_id, at)
     ON CONFLICT (provider, account, line_id) DO UPDATE
     SET object = excluded.object, subject = excluded.subject, amount = excluded.amount, fee = excluded.fee,
         net = excluded.net, currency = excluded.currency, rate = excluded.rate, at = excluded.at,
         settlement_id = excluded.settlement_id
     WHERE (l.object, l.subject, l.amount, l.fee, l.net, l.currency, l.rate, l.settlement_id, l.at)
           IS DISTINCT FROM (excluded.object, excluded.subject, excluded.amount, excluded.fee, excluded.net,
-                            excluded.currency, excluded.rate, excluded.settlement_id, excluded.at)""")
+                            excluded.currency, excluded.rate, excluded.settlement_id, excluded.at)""")  # noqa: S608 - our own names
 _HAS_READ = text("""
     INSERT INTO watermarks AS w (provider, account, leg, since, until)
     VALUES (:provider, :account, :leg, :since, :until)

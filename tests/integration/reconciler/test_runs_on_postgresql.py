@@ -7,9 +7,11 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import text
 
 from services.reconciler.app import MIGRATIONS
 from services.reconciler.domain.items import Theirs
+from services.reconciler.store.columns import array, column, numbers, times
 from services.reconciler.store.runs import forget_finished
 from shared.database import migrate
 from tests.integration.reconciler.bench import Bench, Memory, at_the_edges, books_of
@@ -208,6 +210,17 @@ async def test_a_window_waits_until_our_own_book_covers_it(new_bench: NewBench) 
         await bench.run(SINCE, UNTIL, turns_max=5)
     await bench.fill([], UNTIL)
     assert (await bench.run(SINCE, UNTIL)).mismatches == 0
+
+
+@pytest.mark.parametrize("values", [[""], ["", ""], ["a,b", "{x}", 'NULL"', "'", "\\", "é"], ["ab", "c"]])
+async def test_a_column_is_the_values_it_was_made_of(new_bench: NewBench, values: list[str]) -> None:
+    bench = new_bench(drawn(random.Random(1), 1))
+    asked = {"some": column(values), "counts": numbers([1, None, -3]), "ats": times([DAY, None])}
+    statement = f"SELECT {array('some')}, {array('counts', 'bigint')}, {array('ats', 'timestamptz')}"
+    async with bench.engine.connect() as connection:
+        row = (await connection.execute(text(statement), asked)).one()
+    assert tuple(row) == (values, [1, None, -3], [DAY, None])
+    assert column(["a\x1fb", "c"]) == column(["ab", "c"]), "no value moves its neighbours"
 
 
 async def test_a_book_from_an_older_release_is_not_compared(new_bench: NewBench) -> None:
