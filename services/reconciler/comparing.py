@@ -20,7 +20,8 @@ from services.reconciler.domain.runs import Window
 from services.reconciler.domain.settling import Terms
 from services.reconciler.providers import Provider
 from services.reconciler.store import legs, mismatches, records
-from services.reconciler.store.legs import Subject
+from services.reconciler.store.legs import Listing, Subject
+from services.reconciler.store.plain import not_plain
 from shared.envelope import now_utc
 from shared.inbox import Incoming
 from shared.messages.base import Message, wrap
@@ -61,11 +62,14 @@ class Comparer:
         """`since`: from there on all was listed. A part may end before the last subject."""
         async with self.engine.connect() as connection:
             read = await records.watermarks(connection, window.provider, window.account)
-        terms = provider.terms(read.get("lines"))
-        judged, suspects = _part(await legs.items(self.engine, window, subjects, since), terms)
-        async with self.engine.connect() as connection:
+            terms = provider.terms(read.get("lines"))
+            listing = Listing(since, terms.settles)
+            rest = await not_plain(connection, window, subjects, listing)
+            judged, suspects = _part(await legs.items(connection, window, rest, listing), terms)
+            whole = len(judged) == len(rest)
+            seen = subjects if whole else [s for s in subjects if s[:2] <= judged[-1][0].key]
             standing = await mismatches.standing(
-                connection, window.provider, window.account, [i.key for i, _ in judged]
+                connection, window.provider, window.account, [s[:2] for s in seen]
             )
         answers = await self.asked(provider, suspects)
         if answers:
@@ -75,13 +79,14 @@ class Comparer:
                 (again, compare(again, terms)) if (again := fresh.get(item.key)) else (item, differences)
                 for item, differences in judged
             ]
+        plain = len(seen) - len(judged)
         tally, differences = tallied(judged)
         found = {id_of(window, d) for d in differences}
         unjudged = {i.key for i, _ in judged if standing and _may_be_late(i, terms)}
         return Compared(
-            last=judged[-1][0].key,
-            count=len(judged),
-            tally=tally,
+            last=seen[-1][:2],
+            count=len(seen),
+            tally=tally.plus(Tally(ours=plain, theirs=plain, settled=plain, agreed=plain)),
             differences=differences,
             gone=[
                 s.mismatch_id

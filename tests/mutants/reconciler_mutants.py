@@ -39,6 +39,13 @@ _COMPARED = (
         (f"{RUNS}::test_the_mismatches_are_exactly_the_differences",),
     ),
     Mutant(
+        "what plainly agrees may have another fee",
+        "services/reconciler/store/plain.py",
+        "AND l.fee = coalesce(r.fee, l.fee) AND l.net = l.amount - l.fee",
+        "AND l.net = l.amount - l.fee",
+        (f"{RUNS}::test_the_mismatches_are_exactly_the_differences",),
+    ),
+    Mutant(
         "what the provider no longer lists still stands",
         "services/reconciler/store/legs.py",
         "WHERE s.listed OR r.at IS NULL OR r.at < :since",

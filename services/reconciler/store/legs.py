@@ -1,13 +1,12 @@
 """Reads what is to be compared: subjects in order, and the three legs of each."""
 
-import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from msgspec.structs import replace
 from sqlalchemy import TextClause, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.reconciler.domain.items import RELEASE, Item, Line, Object, Ours, Theirs
 from services.reconciler.domain.merging import merged
@@ -69,23 +68,30 @@ async def next_subjects(connection: AsyncConnection, run: Progress, limit: int) 
     return [(r[0], r[1], r[2]) for r in await connection.execute(_NEXT_SUBJECTS, wanted)]
 
 
-async def items(
-    engine: AsyncEngine, window: Window, subjects: Sequence[Subject], since: datetime
-) -> list[Item]:
-    """The subjects with what each leg says. `since`: from there to the window's end all was listed, so a
-    record of that time that this run did not list is no longer there.
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What the provider listed: all from `since` to the window's end, so a record of that time which this run
+    did not list is no longer there. `settles`: its settlements follow.
     """
+
+    since: datetime
+    settles: bool
+
+
+async def items(
+    connection: AsyncConnection, window: Window, subjects: Sequence[Subject], listing: Listing
+) -> list[Item]:
+    """The subjects with what each leg says."""
     found: list[Item] = []
     for object_ in sorted({s[0] for s in subjects}):
         these = [s for s in subjects if s[0] == object_]
-        found += await _items(engine, window, object_, these, since)
+        found += await _items(connection, window, object_, these, listing.since)
     return found
 
 
 async def _items(
-    engine: AsyncEngine, window: Window, object_: Object, subjects: Sequence[Subject], since: datetime
+    connection: AsyncConnection, window: Window, object_: Object, subjects: Sequence[Subject], since: datetime
 ) -> list[Item]:
-    """Each leg on a connection of its own: three look-ups at once."""
     asked: dict[str, object] = {
         "provider": window.provider,
         "account": window.account,
@@ -95,26 +101,16 @@ async def _items(
         "since": since,
         "until": window.until,
     }
-    found = (_rows(engine, statement, asked) for statement in (_OURS[object_], _THEIRS, _LINES))
-    our_rows, their_rows, line_rows = await asyncio.gather(*found)
-    ours = [Ours(object_, *row) for row in our_rows]
-    theirs = [Theirs(object_, *row) for row in their_rows]
-    lines = [Line(object_, *row) for row in line_rows]
+    ours = [Ours(object_, *row) for row in await connection.execute(_OURS[object_], asked)]
+    theirs = [Theirs(object_, *row) for row in await connection.execute(_THEIRS, asked)]
+    lines = [Line(object_, *row) for row in await connection.execute(_LINES, asked)]
     for stream in (ours, theirs, lines):
         stream.sort(key=_id)
     have = {o.id for o in ours}
-    async with engine.connect() as connection:
-        named = await _with_orders(connection, window, [t for t in theirs if t.id not in have])
+    named = await _with_orders(connection, window, [t for t in theirs if t.id not in have])
     by_id = {i.id: i for i in merged(ours, (named.get(t.id, t) for t in theirs), lines)}
     empty = (Item(object_, s[1], None, None, None) for s in subjects if s[1] not in by_id)
     return sorted([*by_id.values(), *empty], key=_id)
-
-
-async def _rows(
-    engine: AsyncEngine, statement: TextClause, asked: dict[str, object]
-) -> Sequence[Sequence[Any]]:
-    async with engine.connect() as connection:
-        return (await connection.execute(statement, asked)).all()
 
 
 async def _with_orders(
