@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -37,13 +38,23 @@ KINDS = {
 }
 
 
+def grouped(amount: int, currency: str) -> str:
+    """An amount for the eye: `1,234.50`."""
+    return f"{Decimal(plain(amount, currency)):,}"
+
+
 def html(day: Day, now: datetime) -> str:
     """The page. Everything that came from outside is escaped."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters |= {"plain": plain, "time": _time, "percent": percent, "age": lambda at: age(at, now)}
+    environment.filters |= {
+        "amount": grouped,
+        "time": _time,
+        "percent": percent,
+        "age": lambda at: age(at, now),
+    }
     open_ones = sorted((m for m in day.mismatches if m.status == "open"), key=_urgent)
     return environment.get_template("day.html").render(
         day=day,

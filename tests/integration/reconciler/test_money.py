@@ -81,7 +81,7 @@ async def test_settled_money_is_explained_and_a_refund_at_the_dashboard_is_found
 
     status, page = await system.get(f"/api/reconciliation/{plain.day}.html")
     assert status == 200
-    assert "1000.00" in page
+    assert "1,000.00" in page
     status, table = await system.get(f"/api/reconciliation/{plain.day}.csv")
     assert status == 200
     rows = {r["item"]: r["amount"] for r in csv.DictReader(io.StringIO(table)) if r["line"] == "figure"}

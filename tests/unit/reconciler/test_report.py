@@ -9,7 +9,7 @@ import pytest
 from services.reconciler.day import Day, Money, shown
 from services.reconciler.domain.mismatches import Mismatch
 from services.reconciler.domain.money import Part, Stake, explained, plain
-from services.reconciler.report import age, html, percent, table, text
+from services.reconciler.report import age, grouped, html, percent, table, text
 from services.reconciler.store.figures import ByHand, Payout
 from shared.messages.reconciler import Leg
 
@@ -62,6 +62,8 @@ def test_sums_may_be_larger_than_one_payment() -> None:
     assert plain(-(10**14) - 5, "INR") == "-1000000000000.05"
     assert plain(7, "KWD") == "0.007"
     assert plain(1_234, "JPY") == "1234"
+    assert grouped(-(10**9) - 5, "INR") == "-10,000,000.05"
+    assert grouped(1_234, "JPY") == "1,234"
 
 
 def day() -> Day:
@@ -105,7 +107,7 @@ def test_the_page_escapes_what_came_from_outside_and_says_what_is_being_done() -
     page = html(day(), NOW)
     assert "<script>alert" not in page
     assert "&lt;script&gt;" in page
-    for words in ("31 January 2026", "1 difference is open", "The provider has it, we do not", "1180.00 INR",
+    for words in ("31 January 2026", "1 difference is open", "The provider has it, we do not", "1,180.00 INR",
                   "By itself", "Where the money is", "+bank", "asha: =paid in cash", "5 h"):  # fmt: skip
         assert words in page, words
 
