@@ -136,3 +136,17 @@ def test_words_of_the_table_do_not_lie_on_each_other(case: Case) -> None:
                 beside = one.right <= other.left + 0.5 or other.right <= one.left + 0.5
                 below = one.bottom <= other.top + 2.5 or other.bottom <= one.top + 2.5  # boxes have room
                 assert beside or below, (one, other)
+
+
+@pytest.mark.parametrize("reference", ["re_qJ8LggXPHXnxwLPLUCEORpvd", "R" * 60])
+def test_a_long_reference_stands_beside_its_name(reference: str) -> None:
+    order, _ = play(placed(), paid(), refund_succeeded(provider_refund_id=reference))
+    (page,) = pages_of(Typesetter().pdf(examples.sheet(order, "credit_note", WITH_ADDRESS)))
+    found = next(word for word in page.words if word.text == reference)
+    name = max(
+        (w for w in page.words if abs(w.bottom - found.bottom) < 6 and w.right <= found.left + 40),
+        key=lambda word: word.right,
+    )
+    assert name.text == "reference"
+    assert name.right < found.left
+    assert found.right < page.width - MARGIN
