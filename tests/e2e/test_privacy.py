@@ -1,12 +1,8 @@
 """A customer with unmistakable words buys, pays, gets money back, is erased: then nothing has the words."""
 
 import asyncio
-import hmac
-import json
-import sys
 import uuid
 from collections.abc import AsyncIterator
-from hashlib import sha256
 from typing import Any
 
 import aiohttp
@@ -14,30 +10,38 @@ import asyncpg
 import pytest
 
 from devstack.demo.shopper import Order, Shopper
-from devstack.services import ROOT
 from devstack.stack import Stack
-from shared.envelope import encode, now_utc
-from shared.kafka import ORDERS_EVENTS, PAYMENTS_REPLIES, PERSONAL_TOPICS
-from shared.messages.base import wrap
-from shared.messages.orders import BillingAddress, Customer, OrderLine, OrderPlaced
-from shared.publish import Publisher
-from shared.settings import KafkaSettings
+from shared.envelope import now_utc
+from shared.kafka import PAYMENTS_REPLIES, PERSONAL_TOPICS
 from tests.chaos.checker.read_mails import read_mails
 from tests.chaos.system import eventually
 from tests.contract.providers.contract.driver import until
 from tests.e2e.canaries import holds, in_databases, in_topics, kept_for
+from tests.e2e.customers import (
+    AMOUNT,
+    CANARIES,
+    EMAIL,
+    NAME,
+    OTHER,
+    PART,
+    PHONE,
+    STREET,
+    deferred,
+    erase,
+    fetched,
+    mailed,
+    no_mail_server,
+    order_body,
+    paid,
+    placed,
+    send,
+    strange_webhook,
+    tell,
+)
 
-EMAIL = "quetzal.canary@zwitscher.example"
-NAME = "Quetzalina Kanarienvogel"
-STREET = "Zwitscherweg 4711"
-PHONE = "+919000047110"
-ITEM = "Mug engraved Quetzi-Ki"
-CANARIES = (EMAIL, NAME, STREET, PHONE, ITEM)
-OTHER = "neighbour.canary@zwitscher.example"  # who is not erased
 OUTSIDE = {"simulator", "mailbox", "shop"}  # the world: a provider, a mail server, a shop keep what they keep
 NUMBERS = "SELECT series, number, sha256 FROM notifier.documents WHERE order_id = $1 ORDER BY series, number"
 SERVICES = ("gateway", "payments", "notifier", "reconciler")
-AMOUNT, PART = 49_900, 9_900
 
 
 @pytest.fixture
@@ -46,168 +50,59 @@ async def shopper(stack: Stack) -> AsyncIterator[Shopper]:
         yield Shopper(stack, session)
 
 
-def _body(order_id: str, email: str = EMAIL) -> dict[str, Any]:
-    return {
-        "orderId": order_id,
-        "amount": AMOUNT,
-        "currency": "INR",
-        "customer": {"name": NAME, "email": email},
-        "billing": {"name": NAME, "lines": [STREET, "560001 Bengaluru"], "country": "IN"},
-        "lines": [{"name": ITEM, "quantity": 1, "unitAmount": AMOUNT}],
-    }
-
-
-async def _placed(shopper: Shopper, email: str = EMAIL) -> Order:
-    body = _body(f"privacy-{uuid.uuid4().hex[:12]}", email)
-    answer = await shopper._gateway("POST", "/api/orders", body, shopper._key())
-    return Order(
-        body["orderId"], answer["checkoutToken"], AMOUNT, "INR", email, "privacy", provider="razorpay"
-    )
-
-
-async def _paid(shopper: Shopper, email: str = EMAIL) -> Order:
-    order = await _placed(shopper, email)
-    await shopper.open(order)
-    contact = PHONE if email == EMAIL else "+919000000000"
-    proof = await shopper.pay(order, name=NAME, email=email, contact=contact)
-    await shopper.verify(order, proof)
-    await shopper.until(order, "paid")
-    return order
-
-
-async def _strange_webhook(stack: Stack, shopper: Shopper) -> None:
-    """The provider tells of a payment of this customer that fits no order of ours."""
-    entity = {
-        "id": "pay_Canary4711", "entity": "payment", "order_id": "order_Canary4711", "status": "captured",
-        "amount": AMOUNT, "currency": "INR", "captured": True, "email": EMAIL, "contact": PHONE, "notes": [],
-        "created_at": 1_770_000_000, "method": "card",
-    }  # fmt: skip
-    event = {
-        "entity": "event", "account_id": stack.wiring.secrets["razorpay_account"],
-        "event": "payment.captured", "contains": ["payment"], "payload": {"payment": {"entity": entity}},
-        "created_at": 1_770_000_000,
-    }  # fmt: skip
-    body = json.dumps(event).encode()
-    secret = stack.wiring.secrets["razorpay_webhook_secret"].encode()
-    signed = {"x-razorpay-signature": hmac.new(secret, body, sha256).hexdigest()}
-    assert await shopper.forge("razorpay", body, signed) == 200
-
-    async def kept() -> bool:
-        rows = await _rows(
-            stack, "SELECT outcome FROM payments.provider_events WHERE charge_id = 'pay_Canary4711'"
-        )
-        return [row["outcome"] for row in rows] == ["unmatched"]
-
-    await until(kept, "the strange webhook")
-
-
-async def _rows(stack: Stack, statement: str, *arguments: object) -> list[Any]:
-    connection = await asyncpg.connect(stack.wiring.database.url("postgres", driver="postgresql"))
-    try:
-        return list(await connection.fetch(statement, *arguments))
-    finally:
-        await connection.close()
-
-
-async def _mailed(stack: Stack, order: Order, count: int) -> None:
-    async def all_sent() -> bool:
-        statement = "SELECT 1 FROM notifier.mails WHERE order_id = $1 AND state = 'sent'"
-        return len(await _rows(stack, statement, order.order_id)) == count
-
-    await until(all_sent, f"{count} mails of {order.order_id}")
-
-
-async def _paystream(stack: Stack, *arguments: str) -> Any:
-    """The operators' command, with the settings of the running services; its JSON."""
-    settings = stack.wiring.service_env("payments")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "paystream", *arguments, "--json", cwd=ROOT, env=settings,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, err = await process.communicate()
-    assert process.returncode == 0, err.decode()
-    return json.loads(out)
-
-
-async def _erase(stack: Stack, email: str = EMAIL) -> Any:
-    reason = "asked for by mail, ticket 311"
-    return await _paystream(
-        stack, "privacy", "erase", email, "--reason", reason, "--person", "kiran", "--yes"
-    )
-
-
-async def _told(stack: Stack, order_id: str, time: Any, source: str, revision: int | None) -> None:
-    """The order's content with all its words, as it comes over Kafka."""
-    placed = OrderPlaced(
-        order_id=order_id,
-        amount=AMOUNT,
-        currency="INR",
-        lines=(OrderLine(name=ITEM, quantity=1, unit_amount=AMOUNT),),
-        customer=Customer(name=NAME, email=EMAIL),
-        billing=BillingAddress(name=NAME, lines=(STREET,), country="IN"),
-        revision=revision,
-    )
-    envelope = wrap(placed, source=source, subject=order_id, time=time)
-    await _sent(stack, order_id, encode(envelope))
-
-
-async def _sent(stack: Stack, key: str, value: bytes) -> None:
-    publisher = Publisher(KafkaSettings(bootstrap_servers=stack.wiring.bootstrap))
-    await publisher.start()
-    try:
-        await publisher.send(ORDERS_EVENTS, key.encode(), value)
-    finally:
-        await publisher.stop()
-
-
 async def _parked(stack: Stack) -> None:
     """The unreadable message is parked at both of its readers."""
 
     async def there() -> bool:
         statement = "SELECT 1 FROM {}.inbox WHERE topic = 'orders.events' AND outcome = 'parked'"
-        return all([await _rows(stack, statement.format(s)) for s in ("payments", "notifier")])
+        return all([await fetched(stack, statement.format(s)) for s in ("payments", "notifier")])
 
     await until(there, "parked messages")
 
 
 async def _known(stack: Stack, table: str, order_id: str) -> None:
     async def there() -> bool:
-        return bool(await _rows(stack, f"SELECT 1 FROM {table} WHERE order_id = $1", order_id))
+        return bool(await fetched(stack, f"SELECT 1 FROM {table} WHERE order_id = $1", order_id))
 
     await until(there, f"{order_id} in {table}")
 
 
 @pytest.mark.timeout(300)
 async def test_nothing_of_an_erased_customer_is_left_or_comes_back(stack: Stack, shopper: Shopper) -> None:
-    order, waiting, _ = await _paid(shopper), await _placed(shopper), await _paid(shopper, OTHER)
+    order, waiting, _ = await paid(shopper), await placed(shopper), await paid(shopper, OTHER)
     await shopper.refund(order, PART)
     await shopper.until(order, "partially_refunded")
-    await _mailed(stack, order, 2)
-    await _sent(stack, order.order_id, f'{{"unreadable": "{EMAIL}, {NAME}"'.encode())
+    await mailed(stack, order, 2)
+    await send(stack, order.order_id, f'{{"unreadable": "{EMAIL}, {NAME}"'.encode())
     await _parked(stack)
-    await _strange_webhook(stack, shopper)
-    numbers, money = await _rows(stack, NUMBERS, order.order_id), await shopper.read(order)
+    await strange_webhook(stack, shopper)
+    numbers, money = await fetched(stack, NUMBERS, order.order_id), await shopper.read(order)
     await _the_search_finds_what_is_there(stack)
 
-    told = await _erase(stack)
+    async with no_mail_server(stack):
+        queued = await paid(shopper)
+        await deferred(stack, queued)
+        told = await erase(stack)
     _every_service_has_told(told)
     assert await in_databases(stack, (EMAIL,)) == {}
     assert (await in_databases(stack, (OTHER,)))["payments.payments"] == {OTHER}, "nobody else is erased"
-    assert await _rows(stack, NUMBERS, order.order_id) == numbers
+    assert await fetched(stack, NUMBERS, order.order_id) == numbers
     assert await shopper.read(order) == money
     await _the_document_is_gone(stack)
 
     await _all_of_it_is_told_again(stack, shopper, order, waiting)
     assert await in_databases(stack, (EMAIL, PHONE)) == {}
-    assert len(await _rows(stack, NUMBERS, order.order_id)) == 3, "the second refund has its credit note"
+    assert len(await fetched(stack, NUMBERS, order.order_id)) == 3, "the second refund has its credit note"
 
-    again = await _placed(shopper)
+    again = await placed(shopper)
     assert set(await in_databases(stack, (EMAIL,))) >= {"payments.payments", "payments.outbox_0"}
-    await _erase(stack)
-    await _erase(stack, OTHER)
+    await erase(stack)
+    await erase(stack, OTHER)
     assert await in_databases(stack, (*CANARIES, OTHER)) == {}
     assert (await shopper.read(again))["amount"] == AMOUNT
 
+    mails = [m for m in read_mails(stack.folder.path / "mailbox") if EMAIL in m.recipients]
+    assert len(mails) == 2, "what was queued is not sent, and nobody writes to who was erased"
     for name in set(stack.all_processes()) - OUTSIDE:
         assert holds([stack.log(name).read_bytes()], (*CANARIES, OTHER)) == set(), name
     await _topics_forget(stack)
@@ -230,8 +125,9 @@ async def _the_search_finds_what_is_there(stack: Stack) -> None:
 def _every_service_has_told(told: Any) -> None:
     assert set(told["services"]) == set(SERVICES)
     counts = {(s, p["place"]): p["count"] for s, said in told["services"].items() for p in said["places"]}
-    assert counts["payments", "payments"] == counts["notifier", "order_contents"] == 2
-    assert counts["notifier", "documents"] == counts["notifier", "mails"] == 2
+    assert counts["payments", "payments"] == counts["notifier", "order_contents"] == 3
+    assert counts["notifier", "documents"] == counts["notifier", "mails"] == 3
+    assert counts["notifier", "tasks"] == 1, "the mail that was queued"
     assert counts["payments", "inbox"] == counts["notifier", "inbox"] == 1
     assert counts["payments", "provider_events"] >= 2
     assert {left["topic"] for left in told["left"]} == {topic.name for topic in PERSONAL_TOPICS}
@@ -253,19 +149,21 @@ async def _all_of_it_is_told_again(stack: Stack, shopper: Shopper, order: Order,
         return [refund["status"] for refund in refunds] == ["succeeded", "succeeded"]
 
     await until(refunded, "a second refund")
-    await shopper._gateway("POST", "/api/orders", _body(waiting.order_id), shopper._key())
-    asked_at = (await _rows(stack, "SELECT max(asked_at) AS at FROM payments.erasures"))[0]["at"]
+    await shopper._gateway("POST", "/api/orders", order_body(waiting.order_id), shopper._key())
+    asked_at = (await fetched(stack, "SELECT max(asked_at) AS at FROM payments.erasures"))[0]["at"]
     unseen = f"privacy-{uuid.uuid4().hex[:12]}"
-    await _told(stack, unseen, asked_at, "shop", None)
-    await _told(stack, order.order_id, now_utc(), "payments", 7)
+    await tell(stack, unseen, asked_at, "shop", None)
+    await tell(stack, order.order_id, now_utc(), "payments", 7)
     await _known(stack, "payments.payments", unseen)
     await _known(stack, "notifier.order_contents", unseen)
     await _known(stack, "payments.provider_events", order.order_id)
     raw = "SELECT 1 FROM payments.provider_events WHERE order_id = $1 AND (body <> '' OR headers <> '{}')"
-    assert await _rows(stack, raw, order.order_id) == [], "webhooks after the erasure are kept without bytes"
+    assert await fetched(stack, raw, order.order_id) == [], (
+        "webhooks after the erasure are kept without bytes"
+    )
 
     async def credited() -> bool:
-        return len(await _rows(stack, NUMBERS, order.order_id)) == 3
+        return len(await fetched(stack, NUMBERS, order.order_id)) == 3
 
     await until(credited, "a credit note of the second refund")
 
