@@ -112,7 +112,6 @@ class System:
             "EXAMPLE_INSTANCE": instance,
             "EXAMPLE_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap,
             "EXAMPLE_KAFKA__TOPIC_PREFIX": self.prefix,
-            "EXAMPLE_KAFKA__SESSION_TIMEOUT_S": "5",  # tests wait for it
             "EXAMPLE_KAFKA__FETCH_WAIT_S": FETCH_WAIT_S,
             "EXAMPLE_DATABASE__URL": self.url("example_app"),
             "EXAMPLE_DATABASE__OWNER_URL": self.url("example_owner"),
