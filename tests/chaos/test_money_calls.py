@@ -127,9 +127,8 @@ async def test_answers_to_every_call_that_moves_money_get_lost(system: System, t
 async def test_a_frozen_worker_wakes_up_after_another_did_its_task(system: System, till: Till) -> None:
     """One stops before its call, one after it; both come back when a third has long done the work."""
     orders = await round_of(till, name("frozen"))
-    soon = "12"  # seconds until the third may have what the frozen ones hold
-    await system.start("payments", FAILPOINT="tasks.claimed/refund:freeze@1", LEASE_S=soon)
-    await system.start("payments", 2, FAILPOINT="tasks.performed/refund:freeze@1", LEASE_S=soon)
+    await system.start("payments", FAILPOINT="tasks.claimed/refund:freeze@1")
+    await system.start("payments", 2, FAILPOINT="tasks.performed/refund:freeze@1")
     acting = [asyncio.create_task(order.act()) for order in orders]
     await system.freezes_at("payments", "tasks.claimed/refund")
     await system.freezes_at("payments-2", "tasks.performed/refund")
