@@ -36,7 +36,8 @@ log = structlog.get_logger()
 
 SLICE_MIN_S = 60  # providers count in whole seconds; a minute with more than a turn's payments is no shop's
 SLICE_MAX_S = 86_400
-KEEP_MAX = 5_000  # rows per statement, about 3 MB
+# Rows per statement, about 15 MB: a page of an index takes several of them at once, and is written once.
+KEEP_MAX = 20_000
 COMPARE_MAX = 5_000  # subjects per transaction
 ANNOUNCE_EVERY = 100_000  # compared records
 
