@@ -21,7 +21,7 @@ MUTANTS = (
         "an idempotency key is good for another call",
         f"{GATEWAY}/idempotency.py",
         "sha256(command.TYPE.encode() + _json.encode(body))",
-        "sha256(_json.encode(body))",
+        'sha256(b"")',  # the type alone would not do it: the two bodies have other fields
         (f"{REFUNDS}::test_keys_are_each_callers_own_and_each_calls",),
     ),
     Mutant(
