@@ -4,7 +4,7 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 
-PACED_BATCH = 40  # under load, wait until about so many are there: tiny batches eat the machine
+PACED_BATCH = 150  # under load, wait until about so many are there: small batches eat the machine
 DECIDING_S = 0.02  # the longest wait where money or a buyer waits for the answer
 FOLLOWING_S = 0.1  # and where a projection only follows what was decided
 LOAD_PER_S = 500.0  # records; below it nothing waits
