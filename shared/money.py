@@ -5,12 +5,13 @@ said by that provider's adapter.
 """
 
 import re
+from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 
-from babel.core import get_global
-from babel.numbers import format_currency, get_territory_currencies
+from babel.core import Locale, get_global
+from babel.numbers import NumberPattern, get_territory_currencies
 
 # CLDR's currencySpacing, which babel leaves out: `KWD 1.000`, never `KWD1.000`.
 _CODE_BESIDE_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])")
@@ -42,6 +43,14 @@ def exponent(currency: str) -> int:
     fractions = get_global("currency_fractions")
     digits: int = fractions.get(currency, fractions["DEFAULT"])[0]
     return digits
+
+
+@cache
+def _pattern(locale: str, digits: int) -> NumberPattern:
+    """How `locale` writes money, with so many decimals: CLDR itself would leave out some of ISO's."""
+    pattern: NumberPattern = copy(Locale.parse(locale).currency_formats["standard"])
+    pattern.frac_prec = (digits, digits)
+    return pattern
 
 
 @dataclass(frozen=True, slots=True, order=False)
@@ -80,7 +89,6 @@ class Money:
 
     def text(self, locale: str = "en") -> str:
         """The amount as a reader of `locale` writes it: `₹1,234.50`."""
-        plain = format_currency(
-            Decimal(self.decimal()), self.currency, locale=locale, decimal_quantization=False
-        )
+        pattern = _pattern(locale, exponent(self.currency))
+        plain = pattern.apply(Decimal(self.decimal()), locale, currency=self.currency, currency_digits=False)
         return _CODE_BESIDE_DIGIT.sub("\N{NO-BREAK SPACE}", plain)
