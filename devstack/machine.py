@@ -10,9 +10,9 @@ from devstack.options import Options, Parts
 from devstack.ports import is_free
 from devstack.process import StackError
 
-ENGINES_MB = 600  # Kafka 350, PostgreSQL 150, and room
+ENGINES_MB = 730  # Kafka 350, PostgreSQL 280 once its buffers are full, and room
 FURTHER_KAFKA_NODE_MB = 350
-EVERYTHING_MB = 1500  # the engines, four services at about 130 and three small servers
+EVERYTHING_MB = 1630  # the engines, four services at about 130 and three small servers
 DISK_MB = 1000  # logs of both engines after an afternoon's use
 
 

@@ -27,7 +27,7 @@ SETTINGS = {
     "synchronous_commit": "on",
     "full_page_writes": "on",
     "max_connections": "300",  # four services, several instances and tests, each with pools
-    "shared_buffers": "128MB",
+    "shared_buffers": "256MB",
     "max_wal_size": "1GB",
     "timezone": "UTC",
     "log_timezone": "UTC",
