@@ -191,7 +191,7 @@ def capture_task(payment: Payment, charge: Charge, amount: int, delay_s: float =
 
 
 def _approvals(payment: Payment, policy: Policy) -> tuple[Payment, tuple[Task, ...]]:
-    """One capture per approval: a declined one is tried again only when the buyer has come back since."""
+    """One capture per approval: after a decline only once the buyer came back, or approved anew."""
     if not payable(payment) or taking(payment):
         return payment, ()
     for attempt in payment.attempts:
