@@ -12,7 +12,7 @@ from services.reconciler.domain.facts import DifferenceGone, Rechecked
 from services.reconciler.domain.mismatches import Mismatch
 from services.reconciler.domain.runs import Window
 from services.reconciler.providers import Provider
-from services.reconciler.store import mismatches
+from services.reconciler.store import mismatches, unnamed
 from shared.apply import Applier
 from shared.errors import PaystreamError
 from shared.tasks import Answered, ClaimedTask, Later
@@ -53,6 +53,8 @@ class Rechecks:
         if provider.adapter.account != known.account:
             return
         epoch = datetime.fromtimestamp(0, UTC)
+        async with self.engine.begin() as connection:
+            await unnamed.name(connection, known.provider, known.account)
         window = Window(known.provider, known.account, epoch, epoch, number=0)
         part = await self.comparer.compare(window, provider, [(known.object, known.subject, True)], epoch)
         if mismatch_id not in part.gone:

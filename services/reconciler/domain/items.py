@@ -109,13 +109,14 @@ class Settled(msgspec.Struct, frozen=True, gc=False):
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
-    """Up to three words on one thing."""
+    """Up to three words on one thing. `behind`: its charge's order, when only a settlement tells of it."""
 
     object: Object
     id: str
     ours: Ours | None
     theirs: Theirs | None
     settled: Settled | None
+    behind: Order | None = None
 
     @property
     def key(self) -> Key:
@@ -128,7 +129,7 @@ class Item(msgspec.Struct, frozen=True, gc=False):
             return Order(self.ours.order_id, self.ours.closed, self.ours.paid)
         if self.theirs is not None and self.theirs.order_id is not None:
             return Order(self.theirs.order_id, self.theirs.closed, self.theirs.paid)
-        return None
+        return self.behind
 
     @property
     def at(self) -> datetime | None:

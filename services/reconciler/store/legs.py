@@ -8,11 +8,11 @@ from msgspec.structs import replace
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.reconciler.domain.items import RELEASE, Item, Line, Object, Ours, Theirs
+from services.reconciler.domain.items import RELEASE, Item, Line, Object, Order, Ours, Theirs
 from services.reconciler.domain.merging import merged
 from services.reconciler.domain.runs import Window
 from services.reconciler.domain.steps import Step
-from services.reconciler.store import records
+from services.reconciler.store import records, unnamed
 from services.reconciler.store.columns import array, column
 from services.reconciler.store.runs import Progress
 
@@ -47,7 +47,7 @@ async def take_ours(connection: AsyncConnection, run: Progress, step: Step, sinc
 async def take_standing(connection: AsyncConnection, run: Progress, since: datetime) -> None:
     """Makes subjects of everything in the run's time that a mismatch stands about.
 
-    Before, lines of disputes that nobody had told us of find those that are known by now.
+    Before, lines of what nobody had told us of find what is known by now.
     """
     window = run.window
     wanted = {
@@ -57,7 +57,7 @@ async def take_standing(connection: AsyncConnection, run: Progress, since: datet
         "since": since,
         "until": window.until,
     }
-    await connection.execute(_NAME_DISPUTES, {n: wanted[n] for n in ("provider", "account")})
+    await unnamed.name(connection, window.provider, window.account)
     await connection.execute(_TAKE_STANDING, wanted)
 
 
@@ -108,7 +108,8 @@ async def _items(
         stream.sort(key=_id)
     have = {o.id for o in ours}
     named = await _with_orders(connection, window, [t for t in theirs if t.id not in have])
-    by_id = {i.id: i for i in merged(ours, (named.get(t.id, t) for t in theirs), lines)}
+    found = merged(ours, (named.get(t.id, t) for t in theirs), lines)
+    by_id = {i.id: i for i in await _with_orders_behind(connection, window, list(found))}
     empty = (Item(object_, s[1], None, None, None) for s in subjects if s[1] not in by_id)
     return sorted([*by_id.values(), *empty], key=_id)
 
@@ -144,6 +145,24 @@ async def _with_orders(
     return found
 
 
+async def _with_orders_behind(
+    connection: AsyncConnection, window: Window, items: Sequence[Item]
+) -> list[Item]:
+    """The items; of those that only a settlement tells of, with the order of the charge it names, if any."""
+    charges = [i.settled.charge_id for i in items if i.settled and not i.ours and not i.theirs]
+    if not charges:
+        return list(items)
+    asked = {"provider": window.provider, "account": window.account, "charges": charges}
+    orders = {
+        r.ref: Order(r.order_id, r.closed, r.paid)
+        for r in await connection.execute(_ORDERS_OF_CHARGES, asked)
+    }
+    return [
+        i if i.ours or i.theirs or not i.settled else replace(i, behind=orders.get(i.settled.charge_id))
+        for i in items
+    ]
+
+
 async def with_answer(connection: AsyncConnection, window: Window, item: Item, answer: Theirs | None) -> Item:
     """The item with the provider's own answer instead of what a list said; kept like a listed record."""
     if answer is None:
@@ -175,20 +194,6 @@ _NEXT = {
         ORDER BY at OFFSET :some LIMIT 1""")  # noqa: S608 - our own names
     for table, _, _ in _TABLES.values()
 }
-_NAME_DISPUTES = text("""
-    UPDATE settlement_lines l SET subject = d.dispute_id
-    FROM (SELECT line_id, charge_id FROM settlement_lines
-          WHERE subject >= 'of:' AND subject < 'of;' AND object = 'dispute'
-            AND provider = :provider AND account = :account) unnamed
-    CROSS JOIN LATERAL (
-        SELECT dispute_id, at FROM disputes
-        WHERE charge_id = unnamed.charge_id AND provider = :provider AND account = :account
-        UNION ALL
-        SELECT subject, at FROM provider_records
-        WHERE object = 'dispute' AND charge_id = unnamed.charge_id AND provider = :provider
-          AND account = :account
-        ORDER BY at, dispute_id LIMIT 1) d
-    WHERE l.line_id = unnamed.line_id AND l.provider = :provider AND l.account = :account""")
 _TAKE_STANDING: TextClause = text("""
     INSERT INTO run_subjects (run_id, object, subject, listed)
     SELECT DISTINCT :run, object, subject, false FROM mismatches

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.reconciler.domain.items import Key, Theirs
 from services.reconciler.domain.runs import Window
+from services.reconciler.store import unnamed
 from services.reconciler.store.columns import array, column, numbers, times
 from shared.messages.facts import ChargeFact, DisputeFact, RefundFact, SettlementLine
 
@@ -75,15 +76,11 @@ async def remove(connection: AsyncConnection, window: Window, keys: Sequence[Key
 
 async def keep_lines(connection: AsyncConnection, window: Window, lines: Sequence[SettlementLine]) -> None:
     """Keeps lines of the account; a repetition may name the settlement that paid it out since."""
-    unnamed = [x.charge_id for x in lines if x.kind == "dispute" and not x.dispute_id and x.charge_id]
-    disputes: dict[str, str] = {}
-    if unnamed:
-        asked = {"provider": window.provider, "account": window.account, "ids": unnamed}
-        disputes = {r.charge_id: r.dispute_id for r in await connection.execute(_DISPUTE_OF, asked)}
     unique = {x.line_id: x for x in lines}
     if not unique:
         return
-    rows = [(unique[i], *_about(unique[i], disputes)) for i in sorted(unique)]
+    found = await unnamed.keys(connection, window, lines)
+    rows = [(unique[i], *(found.get(i) or _about(unique[i]))) for i in sorted(unique)]
     columns = {
         "provider": window.provider,
         "account": window.account,
@@ -105,16 +102,14 @@ async def keep_lines(connection: AsyncConnection, window: Window, lines: Sequenc
     await subjects(connection, window.run_id, about)
 
 
-def _about(line: SettlementLine, disputes: dict[str, str]) -> tuple[str | None, str]:
-    """What the line is about; a charge-back whose dispute nobody knows, neither we nor the provider's list,
-    stands for itself.
-    """
+def _about(line: SettlementLine) -> tuple[str | None, str]:
+    """What the line says that it is about."""
     if line.kind == "payment" and line.charge_id:
         return "charge", line.charge_id
     if line.kind == "refund" and line.refund_id:
         return "refund", line.refund_id
-    if line.kind == "dispute" and (line.dispute_id or line.charge_id):
-        return "dispute", line.dispute_id or disputes.get(line.charge_id, f"of:{line.charge_id}")
+    if line.kind == "dispute" and line.dispute_id:
+        return "dispute", line.dispute_id
     return None, ""
 
 
@@ -159,15 +154,6 @@ _UNNAMED: TextClause = text("""
     SELECT refund_id, subject FROM refunds
     WHERE provider = :provider AND account = :account AND refund_id = ANY(CAST(:ids AS text[]))
       AND subject = refund_id""")
-_DISPUTE_OF = text("""
-    SELECT DISTINCT ON (charge_id) charge_id, dispute_id FROM (
-        SELECT charge_id, dispute_id, at FROM disputes
-        WHERE provider = :provider AND account = :account AND charge_id = ANY(CAST(:ids AS text[]))
-        UNION ALL
-        SELECT charge_id, subject, at FROM provider_records
-        WHERE provider = :provider AND account = :account AND object = 'dispute'
-          AND charge_id = ANY(CAST(:ids AS text[]))) known
-    ORDER BY charge_id, at, dispute_id""")
 _PUT = text(f"""
     INSERT INTO provider_records AS r (provider, account, object, subject, charge_id, provider_order_id,
                                        state, money, amount, currency, fee, at)

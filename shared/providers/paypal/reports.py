@@ -2,7 +2,8 @@
 
 Facts (PayPal docs, Transaction Search, Transaction event codes): the amount is signed, the fee is negative
 when we pay it, and what changes our balance is their sum. Codes go by group: T00 payments, T01 fees, T04
-withdrawals to a bank, T11 reversals and refunds, T12 adjustments such as chargebacks.
+withdrawals to a bank, T11 reversals and refunds, T12 adjustments such as chargebacks. T1106 is money that
+PayPal took back: a dispute may tell of it, or its order list it among the refunds.
 """
 
 from typing import Literal
@@ -14,8 +15,9 @@ from shared.providers.paypal.reading import refund_reference
 
 PAYMENTS = "T00"
 REFUND = "T1107"
+REVERSAL = "T1106"
 FEE_REFUNDS = frozenset({"T1108", "T1109"})
-DISPUTES = frozenset({"T1106", "T1110", "T1111", "T1115", "T1201", "T1202", "T1207", "T1208"})
+DISPUTES = frozenset({REVERSAL, "T1110", "T1111", "T1115", "T1201", "T1202", "T1207", "T1208"})
 
 Kind = Literal["payment", "refund", "dispute", "fee", "payout", "adjustment"]
 
@@ -74,7 +76,7 @@ def settlement_line(line: TransactionInfo) -> SettlementLine:
         currency=_currency(line),
         at=line.transaction_updated_date or line.transaction_initiation_date,
         charge_id=line.transaction_id if kind == "payment" else parent,
-        refund_id=line.transaction_id if kind == "refund" else "",
+        refund_id=line.transaction_id if line.transaction_event_code in (REFUND, REVERSAL) else "",
         settlement_id=line.transaction_id if kind == "payout" else "",
     )
 

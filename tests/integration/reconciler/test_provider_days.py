@@ -153,6 +153,30 @@ async def test_a_day_at_paypal(new_day: NewDay, tmp_path: Path) -> None:
         await _differs_and_agrees_again(day)
 
 
+async def test_what_paypal_takes_back_without_a_dispute(new_day: NewDay, tmp_path: Path) -> None:
+    """Heard of, its line belongs to the refund that the order lists; unheard of, we look at the order."""
+    with PayPalDriver.running(tmp_path) as driver:
+        day = new_day(driver)
+        driver.take_back((await day.bought()).charge_id)
+        await day.hear()
+        unheard = await day.bought()
+        await day.hear()
+        reversal = driver.take_back(unheard.charge_id)
+
+        found, figures = await day.compared()
+        assert found == {("dispute", f"of:{unheard.charge_id}:{reversal}")}
+        assert (figures.captured, figures.refunded) == (2 * CAPTURED, CAPTURED)
+        assert figures.by_kind == {"dispute": CAPTURED}
+        sent = await day.bench.rows("SELECT text FROM mismatch_audit WHERE what = 'sent'")
+        assert [tuple(row) for row in sent] == [("look_again",)]
+
+        await day.hear()
+        found, figures = await day.compared()
+        assert found == set()
+        assert (figures.captured, figures.refunded, figures.remaining) == (2 * CAPTURED, 2 * CAPTURED, 0)
+        assert figures.explained == 1.0
+
+
 async def _plays(day: Day) -> None:
     """One paid, one refunded in parts by us and by others, one dispute won, one lost: all heard."""
     await day.bought()

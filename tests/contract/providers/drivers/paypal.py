@@ -83,6 +83,10 @@ class PayPalDriver:
         money = {"currency_code": currency, "value": decimal_text(amount, currency)}
         self.simulator.paypal(f"captures/{charge_id}/refund", {"amount": money})
 
+    def take_back(self, charge_id: str) -> str:
+        """A bank takes the whole capture back without a dispute; the reversal's id."""
+        return str(self.simulator.paypal(f"captures/{charge_id}/reverse")["id"])
+
     def fail_refund(self, refund_id: str) -> None:
         self.simulator.paypal(f"refunds/{refund_id}/fail")
 
