@@ -31,11 +31,11 @@ DIFFERS = 1  # exit code of the command when something differs
 
 @dataclass(frozen=True)
 class Reconciled:
-    """What the reconciler says of the day, and where its pages are."""
+    """What the reconciler says of the day, and where its page is."""
 
     money: list[Json]
     mismatches: list[Json]
-    pages: list[Path]
+    page: Path
 
 
 class Reconciliation:
@@ -78,37 +78,31 @@ class Reconciliation:
         wanted = {d.subject for d in hidden if d.mends}
         deadline = asyncio.get_running_loop().time() + MENDED_S
         while asyncio.get_running_loop().time() < deadline:
-            found = [m for day in await self._days() for m in day["mismatches"]]
+            found = (await self._period())["mismatches"]
             if wanted <= {m["subject"] for m in found if m["status"] == "resolved"}:
                 return
             await asyncio.sleep(0.3)
 
     async def read(self) -> Reconciled:
-        days = await self._days()
-        return Reconciled(
-            money=[m for day in days for m in day["money"]],
-            mismatches=[m for day in days for m in day["mismatches"]],
-            pages=[await self._page(day["day"]) for day in days],
-        )
+        found = await self._period()
+        return Reconciled(found["money"], found["mismatches"], await self._page())
 
-    async def _days(self) -> list[Json]:
+    async def _period(self) -> Json:
         """One day, two when midnight (UTC) came in between."""
-        days = sorted({self._since.date(), self._until.date()})
-        found = []
-        for day in days:
-            async with self._ask(f"{day}") as answer:
-                found.append(await answer.json())
+        async with self._ask("") as answer:
+            found: Json = await answer.json()
         return found
 
-    async def _page(self, day: str) -> Path:
-        path = self._stack.wiring.data_dir / f"reconciliation-{day}.html"
-        async with self._ask(f"{day}.html") as answer:
+    async def _page(self) -> Path:
+        path = self._stack.wiring.data_dir / f"reconciliation-{self._until.date()}.html"
+        async with self._ask(".html") as answer:
             path.write_text(await answer.text())
         return path
 
-    def _ask(self, what: str) -> Any:
+    def _ask(self, form: str) -> Any:
         key = {"Authorization": f"Bearer {self._stack.wiring.secrets['shop_api_key']}"}
-        url = f"{self._stack.wiring.reconciler_url}/api/reconciliation/{what}"
+        days = f"{self._since.date()}..{self._until.date()}"
+        url = f"{self._stack.wiring.reconciler_url}/api/reconciliation/{days}{form}"
         return self._session.get(url, headers=key, raise_for_status=True)
 
 
@@ -125,8 +119,7 @@ def tell(console: Console, found: Reconciled, hidden: list[Difference]) -> None:
         story, amount = stories.get(one["subject"], one["subject"]), f"{one['amount'] / 100:,.2f}"
         table.add_row(one["provider"], story, one["kind"], f"{amount} {one['currency']}", state)
     console.print(table)
-    for page in found.pages:
-        console.print(f"the page of the day: {page}", soft_wrap=True)
+    console.print(f"the page of the day: {found.page}", soft_wrap=True)
 
 
 def _money(console: Console, found: Reconciled) -> None:

@@ -1,4 +1,4 @@
-"""`GET /api/reconciliation/{day}`: what came out of a day's runs, as JSON, `{day}.html` and `{day}.csv`."""
+"""`GET /api/reconciliation/{day}` or `{day}..{day}`: what came out of its runs, as JSON, `.html`, `.csv`."""
 
 import hmac
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.reconciler import report
-from services.reconciler.day import Days
+from services.reconciler.period import DAYS_MAX, Periods
 from services.reconciler.settings import ApiKey
 from shared.envelope import now_utc
 from shared.observability import Receive, Scope, Send
@@ -21,6 +21,7 @@ _NO_HEADERS: tuple[tuple[bytes, bytes], ...] = ()
 _METHODS = (b"allow", b"GET, HEAD")
 _JSON = b"application/json"
 _HTML = b"text/html; charset=utf-8"
+_FORMS = ("html", "csv")
 _CSV = b"text/csv; charset=utf-8; header=present"
 
 
@@ -40,9 +41,8 @@ class ReconciliationApi:
     def __init__(
         self, engine: AsyncEngine, keys: Sequence[ApiKey], without_settlements: frozenset[str] = frozenset()
     ) -> None:
-        self._engine = engine
         self._keys = keys
-        self._days = Days(without_settlements)
+        self._periods = Periods(engine, without_settlements)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - it takes no body
         headers = _NO_HEADERS
@@ -65,25 +65,23 @@ class ReconciliationApi:
     async def _answer(self, scope: Scope) -> tuple[bytes, bytes]:
         path: str = scope["path"]
         if not path.startswith(PREFIX):
-            raise Problem(404, "not-found", "there is only /api/reconciliation/{day}")
+            raise Problem(404, "not-found", "there is only /api/reconciliation/{day} and {day}..{day}")
         if scope["method"] not in ("GET", "HEAD"):
             raise Problem(405, "method-not-allowed", "a reconciliation can only be read", _METHODS)
         self._check_key(scope["headers"])
-        name, _, form = path.removeprefix(PREFIX).partition(".")
-        if form not in ("", "html", "csv"):
-            raise Problem(404, "not-found", "a day is shown as JSON, .html or .csv")
-        day, after, now = _day(name), _cursor(scope["query_string"]), now_utc()
+        since, until, form = _asked(path.removeprefix(PREFIX))
+        after, now = _cursor(scope["query_string"]), now_utc()
         try:
-            async with self._engine.connect() as connection:
-                found = await self._days.read(connection, day, after, now)
+            if not form:
+                page = await self._periods.read(since, until, after, now)
+                return _JSON, msgspec.json.encode(page)
+            whole = await self._periods.whole(since, until, now)
         except (DBAPIError, OSError, TimeoutError) as error:
             detail = "the database does not answer; try again"
             raise Problem(503, "unavailable", detail, (b"retry-after", b"1")) from error
         if form == "html":
-            return _HTML, report.html(found, now).encode()
-        if form == "csv":
-            return _CSV, report.table(found).encode()
-        return _JSON, msgspec.json.encode(found)
+            return _HTML, report.html(whole, now).encode()
+        return _CSV, report.table(whole).encode()
 
     def _check_key(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
         if not self._keys:
@@ -96,20 +94,33 @@ class ReconciliationApi:
             raise Problem(403, "scope-missing", f"the key needs the scope {SCOPE}")
 
 
+def _asked(name: str) -> tuple[date, date, str]:
+    """First day, last day, form; a day alone is both."""
+    name, form = next(((name.removesuffix(f".{f}"), f) for f in _FORMS if name.endswith(f".{f}")), (name, ""))
+    if name.count(".") not in (0, 2):
+        raise Problem(404, "not-found", "a day or a period is shown as JSON, .html or .csv")
+    first, dots, last = name.partition("..")
+    since = _day(first)
+    until = _day(last) if dots else since
+    if not 0 <= (until - since).days < DAYS_MAX:
+        raise Problem(400, "invalid-request", f"a period has 1 to {DAYS_MAX} days, the earlier one first")
+    return since, until, form
+
+
 def _day(raw: str) -> date:
-    if not (raw.isascii() and len(raw) == len("2026-01-31")):
-        raise _not_a_day()
     try:
         day = datetime.strptime(raw, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError as error:
         raise _not_a_day() from error
-    if day == date.max:
+    if raw != day.isoformat() or day == date.max:
         raise _not_a_day()
     return day
 
 
 def _not_a_day() -> Problem:
-    return Problem(400, "invalid-request", "the day must look like 2026-01-31")
+    return Problem(
+        400, "invalid-request", "a day looks like 2026-01-31, a period like 2026-01-25..2026-01-31"
+    )
 
 
 def _cursor(query: bytes) -> str:

@@ -13,9 +13,9 @@ from sqlalchemy import text
 
 from services.reconciler import daily, report
 from services.reconciler.app import NAME, book_loop, build
-from services.reconciler.day import Day, Days
-from services.reconciler.domain.runs import Window, asked_window, begins
+from services.reconciler.domain.runs import Window, asked_window
 from services.reconciler.operate_mismatches import mismatch, with_kit
+from services.reconciler.period import DAYS_MAX, Periods
 from services.reconciler.rebuild import rebuild as read_again
 from services.reconciler.settings import ReconcilerSettings
 from shared import service
@@ -72,14 +72,22 @@ def reconcile(
 @tool.command(name="report")
 def report_(
     day: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="a UTC day")],
+    last: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=["%Y-%m-%d"], help=f"the last of at most {DAYS_MAX} days"),
+    ] = None,
     form: Annotated[Literal["html", "csv"], typer.Option("--format")] = "html",
     out: Annotated[Path | None, typer.Option(help="a file; standard output unless given")] = None,
 ) -> None:
-    """One day for a finance person: where the money is, what differs, what is being done."""
+    """A day, or some, for a finance person: where the money is, what differs, what is being done."""
+    since, until = day.date(), (last or day).date()
+    if not 0 <= (until - since).days < DAYS_MAX:
+        raise typer.BadParameter(f"a period has 1 to {DAYS_MAX} days", param_hint="--to")
 
     async def read(kit: Kit, settings: ReconcilerSettings) -> str:
         now = now_utc()
-        found = await _whole_day(kit, settings, day)
+        periods = Periods(kit.engine, frozenset(settings.without_settlements))
+        found = await periods.whole(since, until, now)
         return report.html(found, now) if form == "html" else report.table(found)
 
     page = with_kit(read)
@@ -172,19 +180,6 @@ async def _watch(kit: Kit, window: Window, before: int, wait_s: float) -> int:
             await asyncio.sleep(0.2)
     typer.echo("not through yet; it goes on without you", err=True)
     return AWAY_CODE
-
-
-async def _whole_day(kit: Kit, settings: ReconcilerSettings, day: datetime) -> Day:
-    """The day with all its mismatches, however many."""
-    days = Days(frozenset(settings.without_settlements))
-    async with kit.engine.connect() as connection:
-        found = await days.read(connection, begins(day.date()).date(), "", now_utc())
-        after = found.next
-        while after is not None:
-            more = await days.read(connection, day.date(), after, now_utc())
-            found.mismatches.extend(more.mismatches)
-            after = more.next
-    return found
 
 
 _NUMBER = text("""

@@ -10,8 +10,8 @@ from rich.table import Table
 from services.reconciler import report
 from services.reconciler.app import NAME, build, command_applier
 from services.reconciler.comparing import incoming
-from services.reconciler.day import shown
 from services.reconciler.domain.money import plain
+from services.reconciler.period import shown
 from services.reconciler.settings import ReconcilerSettings
 from services.reconciler.store import mismatches
 from shared import service

@@ -1,18 +1,19 @@
-"""One day as a page that a finance person reads, and as a table that a spreadsheet opens safely."""
+"""A day, or some, as a page that a finance person reads, and as a table that a spreadsheet opens safely."""
 
 import csv
 import io
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from services.reconciler.day import Day, Money, Shown
 from services.reconciler.domain.money import plain
+from services.reconciler.period import Period, Shown
 from shared.messages.reconciler import Figures
 
+ROWS_MAX = 500  # differences on a page; the table has all of them
 TEMPLATES = Path(__file__).parent / "templates"
 # A spreadsheet takes a text that begins so for a formula (OWASP, CSV Injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -43,7 +44,7 @@ def grouped(amount: int, currency: str) -> str:
     return f"{Decimal(plain(amount, currency)):,}"
 
 
-def html(day: Day, now: datetime) -> str:
+def html(period: Period, now: datetime) -> str:
     """The page. Everything that came from outside is escaped."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -55,23 +56,30 @@ def html(day: Day, now: datetime) -> str:
         "percent": percent,
         "age": lambda at: age(at, now),
     }
-    open_ones = sorted((m for m in day.mismatches if m.status == "open"), key=_urgent)
-    return environment.get_template("day.html").render(
-        day=day,
+    open_ones = sorted((m for m in period.mismatches if m.status == "open"), key=_urgent)
+    return environment.get_template("period.html").render(
+        period=period,
+        name=name_of(period.since, period.until),
         now=now,
         kinds=KINDS,
-        open_ones=open_ones,
-        accepted=[m for m in day.mismatches if m.status == "accepted"],
-        resolved=sum(m.status == "resolved" for m in day.mismatches),
+        open_ones=open_ones[:ROWS_MAX],
+        more=len(open_ones[ROWS_MAX:]),
+        accepted=[m for m in period.mismatches if m.status == "accepted"],
+        resolved=sum(m.status == "resolved" for m in period.mismatches),
     )
 
 
-def table(day: Day) -> str:
-    """The same as CSV: one line per figure, mismatch, payment by hand and payout."""
+def name_of(since: date, until: date) -> str:
+    """`31 January 2026`, `25 January 2026 to 31 January 2026`."""
+    return " to ".join(f"{day:%-d %B %Y}" for day in dict.fromkeys((since, until)))
+
+
+def table(period: Period) -> str:
+    """The same as CSV: one line per figure, mismatch, payment by hand and payout; then sums over all days."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(_COLUMNS)
-    for row in (*_figures(day), *_mismatches(day), *_others(day)):
+    for row in (*_figures(period), *_mismatches(period), *_others(period), *_totals(period)):
         writer.writerow([row.get(name, "") for name in _COLUMNS])
     return out.getvalue()
 
@@ -79,42 +87,41 @@ def table(day: Day) -> str:
 Row = dict[str, str]
 
 
-def _figures(day: Day) -> Iterator[Row]:
-    for money in day.money:
-        figures = money.figures
-        amounts = {name: getattr(figures, name) for name in _ITEMS}
-        amounts |= {f"unexplained: {kind}": amount for kind, amount in figures.by_kind.items()}
-        for item, amount in amounts.items():
-            yield {
-                **_place(money, figures),
-                "line": "figure",
-                "item": text(item),
-                "amount": plain(amount, figures.currency),
-            }
-        yield {
-            **_place(money, figures),
-            "line": "figure",
-            "item": "explained",
-            "amount": f"{figures.explained:.6f}",
-        }
+def _figures(period: Period) -> Iterator[Row]:
+    for money in period.money:
+        place = {"line": "figure", "provider": text(money.provider), "account": text(money.account)}
+        yield from _amounts(money.figures, place | {"day": money.figures.day.isoformat()})
 
 
-def _place(money: Money, figures: Figures) -> Row:
-    return {
-        "provider": text(money.provider),
-        "account": text(money.account),
-        "day": figures.day.isoformat(),
-        "currency": text(figures.currency),
-    }
+def _totals(period: Period) -> Iterator[Row]:
+    """Of each provider account, and of all of them, in each currency."""
+    days = {"line": "total", "day": _span(period)}
+    for money in period.totals:
+        place = {"provider": text(money.provider), "account": text(money.account)}
+        yield from _amounts(money.figures, days | place)
+    for figures in period.overall:
+        yield from _amounts(figures, days | {"provider": "all"})
 
 
-def _mismatches(day: Day) -> Iterator[Row]:
-    for found in sorted(day.mismatches, key=_urgent):
+def _span(period: Period) -> str:
+    return "..".join(f"{day}" for day in dict.fromkeys((period.since, period.until)))
+
+
+def _amounts(figures: Figures, place: Row) -> Iterator[Row]:
+    amounts = {name: plain(getattr(figures, name), figures.currency) for name in _ITEMS}
+    amounts |= {f"unexplained: {k}": plain(a, figures.currency) for k, a in figures.by_kind.items()}
+    amounts["explained"] = f"{figures.explained:.6f}"
+    for item, amount in amounts.items():
+        yield place | {"currency": text(figures.currency), "item": text(item), "amount": amount}
+
+
+def _mismatches(period: Period) -> Iterator[Row]:
+    for found in sorted(period.mismatches, key=_urgent):
         yield {
             "line": "mismatch",
             "provider": text(found.provider),
             "account": text(found.account),
-            "day": day.day.isoformat(),
+            "day": found.day.isoformat(),
             "currency": text(found.currency),
             "item": text(found.kind),
             "amount": plain(found.amount, found.currency),
@@ -127,24 +134,24 @@ def _mismatches(day: Day) -> Iterator[Row]:
         }
 
 
-def _others(day: Day) -> Iterator[Row]:
-    for marked in day.by_hand:
+def _others(period: Period) -> Iterator[Row]:
+    for marked in period.by_hand:
         yield {
             "line": "by hand",
             "provider": "hand",
             "account": text(marked.source),
-            "day": day.day.isoformat(),
+            "day": marked.at.date().isoformat(),
             "currency": text(marked.currency),
             "amount": plain(marked.amount, marked.currency),
             "order": text(marked.order_id),
             "since": _time(marked.at),
             "note": text(marked.marked_by),
         }
-    for payout in day.payouts:
+    for payout in period.payouts:
         yield {
             "line": "payout",
             "provider": text(payout.provider),
-            "day": day.day.isoformat(),
+            "day": _span(period),
             "currency": text(payout.currency),
             "item": f"{payout.count} payouts",
             "amount": plain(payout.amount, payout.currency),

@@ -97,8 +97,7 @@ class Windows:
             return Later(early_s, "the provider's lists are complete only later")
         run = await self._gather(run, provider, turn_ends)
         run = await self._compare(run, provider, turn_ends)
-        async with self.engine.connect() as connection:
-            money = await figures.of_window(connection, window, provider.plan.settles)
+        money = await figures.of_window(self.engine, window, provider.plan.settles)
         return Answered(_completed(run, provider.zone, tuple(money)))
 
     # --- both sides' records of the window ----------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Explained money: what came in, what went out, what remains, and why. Sums only; no clock, no database."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 import msgspec
@@ -49,6 +49,10 @@ def plain(amount: int, currency: str) -> str:
     return f"{sign}{whole}.{part:0{digits}d}" if digits else f"{sign}{whole}"
 
 
+_SUMMED = (
+    "captured", "refunded", "disputed", "fees", "settled", "remaining", "waiting", "accepted", "moved",
+    "unexplained",
+)  # fmt: skip
 _COLUMN = {"charge": "captured", "refund": "refunded", "dispute": "disputed"}
 
 
@@ -84,16 +88,40 @@ def _figures(
     key: tuple[date, str], row: dict[str, int], kinds: dict[str, int], oldest: datetime | None
 ) -> Figures:
     unexplained = sum(kinds.values())
-    moved = row.get("moved", 0)
-    share = 1.0 if not unexplained else max(0.0, 1 - unexplained / moved) if moved else 0.0
     return Figures(
         day=key[0],
         currency=key[1],
         **row,
         unexplained=unexplained,
         by_kind=dict(sorted(kinds.items())),
-        explained=round(share, 6),
+        explained=_share(unexplained, row.get("moved", 0)),
         oldest_unexplained_at=oldest,
+    )
+
+
+def _share(unexplained: int, moved: int) -> float:
+    """How much of the money moved is explained, 1 at most; of none nothing is, unless nothing is asked."""
+    if not unexplained:
+        return 1.0
+    return round(max(0.0, 1 - unexplained / moved), 6) if moved else 0.0
+
+
+def summed(rows: Sequence[Figures]) -> Figures:
+    """One currency's rows as one, of the first of their days."""
+    sums = {name: sum(getattr(row, name) for row in rows) for name in _SUMMED}
+    kinds: dict[str, int] = {}
+    for row in rows:
+        for kind, amount in row.by_kind.items():
+            _add(kinds, kind, amount)
+    return Figures(
+        day=min(row.day for row in rows),
+        currency=rows[0].currency,
+        **sums,
+        by_kind=dict(sorted(kinds.items())),
+        explained=_share(sums["unexplained"], sums["moved"]),
+        oldest_unexplained_at=min(
+            (r.oldest_unexplained_at for r in rows if r.oldest_unexplained_at), default=None
+        ),
     )
 
 

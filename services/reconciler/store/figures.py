@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.reconciler.domain.book import BY_HAND
 from services.reconciler.domain.money import Part, Stake, explained
@@ -35,19 +35,24 @@ class Payout(msgspec.Struct, frozen=True, rename="camel"):
     amount: int
 
 
-async def of_window(connection: AsyncConnection, window: Window, settles: bool) -> list[Figures]:
-    """One row per day and currency. `settles`: money counts as settled once a settlement paid it out."""
+async def of_window(engine: AsyncEngine, window: Window, settles: bool) -> list[Figures]:
+    """One row per day and currency. `settles`: money counts as settled once a settlement paid it out.
+
+    Each slice in a transaction of its own: a month of a large shop takes longer than one may.
+    """
     asked = {"provider": window.provider, "account": window.account, "settles": settles}
     length = max(SLICE, (window.until - window.since) / SLICES_MAX)
     parts: list[Part] = []
     since = window.since
     while since < window.until:
         until = min(window.until, since + length)
-        rows = await connection.execute(_PARTS, asked | {"since": since, "until": until})
-        parts += [Part(*row) for row in rows]
+        async with engine.connect() as connection:
+            rows = await connection.execute(_PARTS, asked | {"since": since, "until": until})
+            parts += [Part(*row) for row in rows]
         since = until
     asked |= {"since": window.since, "until": window.until}
-    stakes = [Stake(*row) for row in await connection.execute(_STAKES, asked)]
+    async with engine.connect() as connection:
+        stakes = [Stake(*row) for row in await connection.execute(_STAKES, asked)]
     return explained(parts, stakes)
 
 

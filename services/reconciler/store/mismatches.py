@@ -101,9 +101,12 @@ async def notes(connection: AsyncConnection, mismatch_id: str) -> list[Note]:
     return [Note(*row) for row in rows]
 
 
-async def of_day(connection: AsyncConnection, day: date, after: str, limit: int) -> list[Mismatch]:
-    """The day's mismatches past this id, open and ended, in the order of their ids."""
-    rows = await connection.execute(_OF_DAY, {"day": day, "after": after, "limit": limit})
+async def of_days(
+    connection: AsyncConnection, first: date, last: date, after: str, limit: int
+) -> list[Mismatch]:
+    """These days' mismatches past this id, open and ended, in the order of their ids."""
+    asked = {"first": first, "last": last, "after": after, "limit": limit}
+    rows = await connection.execute(_OF_DAYS, asked)
     return [_mismatch(dict(r)) for r in rows.mappings()]
 
 
@@ -137,8 +140,9 @@ _LOCK = text("""
     SELECT 1 FROM mismatches WHERE mismatch_id = ANY(CAST(:ids AS text[]))
     ORDER BY mismatch_id FOR NO KEY UPDATE""")
 _LOAD = text(f"SELECT {_COLUMNS} FROM mismatches WHERE mismatch_id = ANY(CAST(:ids AS text[]))")  # noqa: S608 - our own names
-_OF_DAY = text(f"""
-    SELECT {_COLUMNS} FROM mismatches WHERE day = :day AND occurrence > 0 AND mismatch_id > :after
+_OF_DAYS = text(f"""
+    SELECT {_COLUMNS} FROM mismatches
+    WHERE day BETWEEN :first AND :last AND occurrence > 0 AND mismatch_id > :after
     ORDER BY mismatch_id LIMIT :limit""")  # noqa: S608 - our own names
 _OPEN = text(f"SELECT {_COLUMNS} FROM mismatches WHERE open ORDER BY at LIMIT :limit")  # noqa: S608 - our own names
 _SAVE = text(f"""

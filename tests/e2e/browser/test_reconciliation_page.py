@@ -47,7 +47,7 @@ async def test_a_reader_sees_what_differs_first_and_the_page_fits(browser: Brows
 
 async def test_amounts_stand_below_their_heads_and_end_at_one_line(browser: Browser) -> None:
     many = day()
-    many = replace(many, money=[many.money[0], replace(many.money[0], provider="stripe")])
+    many = replace(many, totals=[many.money[0], replace(many.money[0], provider="stripe")])
     page = await opened(browser, 1280, html(many, NOW))
     table = page.locator("table").first
     heads = await table.locator("th").all_inner_texts()
@@ -73,7 +73,7 @@ async def test_what_came_from_outside_is_text_and_runs_nowhere(browser: Browser)
 
 
 async def test_a_day_on_which_nothing_differs_says_so_in_green(browser: Browser) -> None:
-    calm = replace(day(), mismatches=[], money=[])
+    calm = replace(day(), mismatches=[], money=[], totals=[], overall=[])
     page = await opened(browser, 1280, html(calm, NOW))
     said = page.get_by_text("Nothing differs as far as anything was compared")
     assert await said.evaluate("e => getComputedStyle(e).color") == "rgb(18, 118, 74)"

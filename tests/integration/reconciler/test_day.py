@@ -208,7 +208,11 @@ async def test_only_a_key_with_the_scope_reads_a_day(system: System) -> None:
     assert (await system.get(path))[0] == 401
     assert (await system.get(path, "another key, long enough"))[0] == 401
     assert (await system.get(path, f"{API_KEY} 2"))[0] == 403
-    for bad in ("2026-13-01", "yesterday", "", "2026-01-31/x", "%00", "९९९९-01-01", "99999-01-01"):
+    days_31, days_32 = "2026-01-01..2026-01-31", "2026-01-01..2026-02-01"
+    assert (await system.get(f"/api/reconciliation/{days_31}.csv", API_KEY))[0] == 200
+    bad_days = ("2026-13-01", "yesterday", "", "2026-01-31/x", "%00", "९९९९-01-01", "99999-01-01")
+    bad_periods = ("2026-01-31..2026-01-30", "2026-01-31..", "..2026-01-31", "2026-01-30...2026-01-31")
+    for bad in (*bad_days, *bad_periods, days_32):
         assert (await system.get(f"/api/reconciliation/{bad}", API_KEY))[0] in (400, 404), bad
     assert (await system.get("/api/reconciliation/9999-12-30", API_KEY))[0] == 200
     assert (await system.get("/api/reconciliation/2026-01-31.pdf", API_KEY))[0] == 404

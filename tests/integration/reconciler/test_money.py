@@ -4,7 +4,7 @@ import asyncio
 import csv
 import io
 import subprocess
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -86,6 +86,14 @@ async def test_settled_money_is_explained_and_a_refund_at_the_dashboard_is_found
     assert status == 200
     rows = {r["item"]: r["amount"] for r in csv.DictReader(io.StringIO(table)) if r["line"] == "figure"}
     assert (rows["captured"], rows["refunded"], rows["remaining"]) == ("1000.00", "120.00", "0.00")
+    week = f"{plain.day - timedelta(days=6)}..{plain.day}"
+    status, answer = await system.get(f"/api/reconciliation/{week}")
+    assert (status, answer["overall"]) == (200, [row["figures"] for row in answer["money"]])
+    first = str(plain.day - timedelta(days=6))
+    told = await asyncio.to_thread(system.command, "report", first, "--to", str(plain.day), "--format", "csv")
+    sums = [r for r in csv.DictReader(io.StringIO(told)) if (r["line"], r["provider"]) == ("total", "all")]
+    assert {r["item"]: r["amount"] for r in sums} == rows
+    assert {r["day"] for r in sums} == {week}
 
 
 async def test_a_person_accepts_a_stranger_and_the_story_stays_on_record(

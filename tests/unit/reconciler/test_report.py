@@ -5,13 +5,14 @@ import io
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from services.reconciler.day import Day, Money, shown
 from services.reconciler.domain.mismatches import Mismatch
 from services.reconciler.domain.money import Part, Stake, explained, plain
-from services.reconciler.report import age, grouped, html, percent, table, text
+from services.reconciler.period import Money, Period, overall, shown, totals
+from services.reconciler.report import ROWS_MAX, age, grouped, html, percent, table, text
 from services.reconciler.store.figures import ByHand, Payout
-from shared.messages.reconciler import Leg
+from shared.messages.reconciler import Figures, Leg
 
 DAY = date(2026, 1, 31)
 NOW = datetime(2026, 2, 3, 9, tzinfo=UTC)
@@ -66,23 +67,89 @@ def test_sums_may_be_larger_than_one_payment() -> None:
     assert grouped(1_234, "JPY") == "1,234"
 
 
-def day() -> Day:
+def day() -> Period:
     legs = (Leg(side="provider", charge_id="pay_1", state="captured", amount=118_000, currency="INR"),)
     mismatch = Mismatch(
         "m-1", 1, open=True, provider="razorpay", account="acc_1", day=DAY, subject=EVIL, order_id="=1+1",
         amount=118_000, currency="INR", legs=legs, first_seen_at=NOW - timedelta(hours=5),
     )  # fmt: skip
     figures = explained([part("charge", "whole", 100_000, 2_000, 98_000)], [stake("missing_local", 118_000)])
-    return Day(
-        day=DAY,
+    money = [Money("razorpay", "acc_1", f) for f in figures]
+    return Period(
+        since=DAY,
+        until=DAY,
         settled=True,
         runs=[],
-        money=[Money("razorpay", "acc_1", f) for f in figures],
+        overall=overall(money),
+        totals=totals(money),
+        money=money,
         by_hand=[ByHand("o-9", "+bank", "asha: =paid in cash", 5_000, "INR", NOW)],
         payouts=[Payout("razorpay", "INR", 1, 98_000)],
         mismatches=[shown(mismatch, NOW)],
         next=None,
     )
+
+
+def week() -> Period:
+    """Two providers in INR and one of them in JPY, two days of three; the first day has a difference."""
+    first, last = DAY - timedelta(days=2), DAY
+    money = [
+        Money("razorpay", "acc_1", figures_of(first, "INR", 100_000, unexplained=40_000)),
+        Money("razorpay", "acc_1", figures_of(last, "INR", 50_000)),
+        Money("stripe", "acct_1", figures_of(last, "INR", 7_000)),
+        Money("stripe", "acct_1", figures_of(last, "JPY", 900)),
+    ]
+    return replace(day(), since=first, until=last, money=money, totals=totals(money), overall=overall(money))
+
+
+def figures_of(day_: date, currency: str, captured: int, unexplained: int = 0) -> Figures:
+    found = [Part(day_, currency, "charge", "whole", captured, 100, captured - 100)]
+    stakes = [Stake(day_, currency, "missing_local", unexplained, NOW - timedelta(days=4), ours=False)]
+    (figures,) = explained(found, stakes if unexplained else [])
+    return figures
+
+
+def test_days_add_up_for_each_provider_and_for_each_currency() -> None:
+    found = week()
+    assert [(m.provider, m.figures.currency, m.figures.captured) for m in found.totals] == [
+        ("razorpay", "INR", 150_000), ("stripe", "INR", 7_000), ("stripe", "JPY", 900),
+    ]  # fmt: skip
+    rupees, yen = found.overall
+    assert (rupees.currency, rupees.captured, rupees.fees, rupees.settled) == ("INR", 157_000, 300, 156_700)
+    assert (rupees.unexplained, rupees.by_kind) == (40_000, {"missing_local": 40_000})
+    assert rupees.explained == round(1 - 40_000 / (157_000 + 40_000), 6)
+    assert rupees.oldest_unexplained_at == NOW - timedelta(days=4)
+    assert (yen.captured, yen.explained, yen.oldest_unexplained_at) == (900, 1.0, None)
+
+
+def test_a_week_is_one_page_and_one_table() -> None:
+    page = html(week(), NOW)
+    for words in ("29 January 2026 to 31 January 2026", "Day by day", "2026-01-29", "all of them", "1,570.00",
+                  "Paid out to the bank on these 3 days"):  # fmt: skip
+        assert words in page, words
+    assert "Day by day" not in html(day(), NOW)
+    rows = list(csv.DictReader(io.StringIO(table(week()))))
+    sums = [r for r in rows if r["line"] == "total" and r["item"] == "captured"]
+    assert [(r["provider"], r["currency"], r["amount"], r["day"]) for r in sums] == [
+        (provider, currency, amount, "2026-01-29..2026-01-31")
+        for provider, currency, amount in (
+            ("razorpay", "INR", "1500.00"), ("stripe", "INR", "70.00"), ("stripe", "JPY", "900"),
+            ("all", "INR", "1570.00"), ("all", "JPY", "900"),
+        )
+    ]  # fmt: skip
+
+
+def test_a_page_shows_what_matters_most_and_says_how_many_more_there_are() -> None:
+    (known,) = day().mismatches
+    amounts = [118_000, *range(1, ROWS_MAX + 3)]
+    many = [replace(known, mismatch_id=f"m-{n}", amount=n, subject=f"pay_{n}") for n in amounts]
+    page = html(replace(day(), mismatches=many), NOW)
+    assert f"{ROWS_MAX + 3} differences are open" in page
+    assert "3 more that matter less are in the table" in page
+    assert "pay_118000<" in page
+    assert "pay_1<" not in page
+    assert len([r for r in csv.DictReader(io.StringIO(table(replace(day(), mismatches=many))))
+                if r["line"] == "mismatch"]) == ROWS_MAX + 3  # fmt: skip
 
 
 def test_no_cell_is_a_formula_and_negative_amounts_stay_numbers() -> None:
@@ -92,7 +159,7 @@ def test_no_cell_is_a_formula_and_negative_amounts_stay_numbers() -> None:
             if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
                 assert name == "amount"
                 float(cell)
-    assert {r["line"] for r in rows} == {"figure", "mismatch", "by hand", "payout"}
+    assert {r["line"] for r in rows} == {"figure", "mismatch", "by hand", "payout", "total"}
     assert any(r["subject"] == f"'{EVIL}" for r in rows)
     captured = next(r for r in rows if r["item"] == "captured")
     assert captured["amount"] == "1000.00"
