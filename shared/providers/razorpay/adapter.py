@@ -21,7 +21,7 @@ from shared.messages.facts import (
 from shared.providers.base import Capabilities, CaptureRequest, OrderRequest, RefundRequest, Schedule
 from shared.providers.razorpay import amounts, events, reading
 from shared.providers.razorpay.calls import Calls
-from shared.providers.razorpay.entities import Dispute, Order, Payment, Refund, ReportLine
+from shared.providers.razorpay.entities import Dispute, Order, Payment, Refund, ReportLine, Settlement
 from shared.providers.razorpay.signatures import (
     SIGNATURE_HEADER,
     checkout_signature,
@@ -179,7 +179,10 @@ class RazorpayAdapter:
             yield reading.dispute(_as(item, Dispute))
 
     async def list_settlement_lines(self, since: datetime, until: datetime) -> AsyncIterator[SettlementLine]:
-        """The settlement report knows days in Indian time; lines outside of the window are left out."""
+        """The settlement report knows days in Indian time; lines outside of the window are left out.
+
+        What a settlement sent to our bank is not in it: settlements are listed for that.
+        """
         day, last = since.astimezone(INDIA).date(), until.astimezone(INDIA).date()
         while day <= last:
             query = {"year": day.year, "month": day.month, "day": day.day}
@@ -188,6 +191,10 @@ class RazorpayAdapter:
                 if since <= line.at < until:
                     yield line
             day += timedelta(days=1)
+        async for item in self._pages(lambda c, q, o: c.settlement.all(q, **o), _window(since, until), PAGE):
+            settlement = _as(item, Settlement)
+            if settlement.status == "processed":
+                yield reading.payout(settlement)
 
     async def _pages(
         self, call: Callable[[Any, dict[str, Any], dict[str, Any]], Any], query: dict[str, int], page: int

@@ -66,6 +66,15 @@ class ReportLine(msgspec.Struct, frozen=True):
     dispute_id: str | None = None
 
 
+class Settlement(msgspec.Struct, frozen=True):
+    """Money sent to our bank, in rupees (Razorpay docs, Settlements, Entity)."""
+
+    id: str
+    amount: int
+    status: Literal["created", "processed", "failed"]
+    created_at: int
+
+
 class Order(msgspec.Struct, frozen=True):
     """An order entity (Razorpay docs, Orders, Entity)."""
 

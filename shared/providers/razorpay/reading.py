@@ -13,7 +13,7 @@ from shared.messages.facts import (
     RefundState,
     SettlementLine,
 )
-from shared.providers.razorpay.entities import Dispute, Order, Payment, Refund, ReportLine
+from shared.providers.razorpay.entities import Dispute, Order, Payment, Refund, ReportLine, Settlement
 
 AUTHORIZATION_LIFE_S = 3 * 86_400  # the docs say 3 or 5 days; the earlier one is the safe warning
 AMOUNT_MAX = 10**15  # beyond any real amount; keeps nonsense out of the database
@@ -110,6 +110,20 @@ def settlement_line(line: ReportLine) -> SettlementLine:
         refund_id=line.entity_id if line.type == "refund" else "",
         dispute_id=line.dispute_id or "",
         settlement_id=line.settlement_id or "",
+    )
+
+
+def payout(entity: Settlement) -> SettlementLine:
+    """What a settlement sent to our bank; Razorpay settles in rupees alone (International payments)."""
+    return SettlementLine(
+        line_id=f"payout:{entity.id}",
+        kind="payout",
+        amount=-entity.amount,
+        fee=0,
+        net=-entity.amount,
+        currency="INR",
+        at=datetime.fromtimestamp(entity.created_at, UTC),
+        settlement_id=entity.id,
     )
 
 

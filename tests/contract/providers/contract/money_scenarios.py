@@ -160,11 +160,16 @@ async def every_line_of_the_account_is_net_of_its_fee(adapter: Adapter, driver: 
     async def lines() -> list[SettlementLine]:
         found = await all_of(adapter.list_settlement_lines(*around()))
         ours = {line.kind for line in found if line.charge_id == charge.charge_id}
-        return found if ours >= {"payment", "refund"} else []
+        paid_out = any(line.kind == "payout" for line in found)
+        return found if paid_out and ours >= {"payment", "refund"} else []
 
-    found = await until(lines, "payment and refund are in the account")
+    found = await until(lines, "payment, refund and payout are in the account")
     assert len({line.line_id for line in found}) == len(found)
     assert all(line.net == line.amount - line.fee for line in found)
     ours = {line.kind: line for line in found if line.charge_id == charge.charge_id}
     assert (ours["payment"].amount, ours["payment"].fee) == (50_000, charge.fee)
     assert (ours["refund"].amount, ours["refund"].refund_id) == (-1000, made.refund_id)
+    for payout in (line for line in found if line.kind == "payout"):
+        settled = [x.net for x in found if x.settlement_id == payout.settlement_id and x is not payout]
+        assert payout.net < 0
+        assert not settled or sum(settled) == -payout.net
