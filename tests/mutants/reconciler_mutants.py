@@ -53,6 +53,20 @@ _COMPARED = (
         (f"{RUNS}::test_what_agrees_again_is_resolved_and_what_comes_back_is_the_next_occurrence",),
     ),
     Mutant(
+        "what was taken back is always a dispute's",
+        "services/reconciler/store/unnamed.py",
+        "if line.refund_id in refunds:",
+        "if line.refund_id in disputes:",
+        (f"{DAYS}::test_what_paypal_takes_back_without_a_dispute",),
+    ),
+    Mutant(
+        "a page's sums leave a day out",
+        "services/reconciler/domain/money.py",
+        "sums = {name: sum(getattr(row, name) for row in rows) for name in _SUMMED}",
+        "sums = {name: sum(getattr(row, name) for row in rows[1:] or rows) for name in _SUMMED}",
+        (f"{REPORT}::test_days_add_up_for_each_provider_and_for_each_currency",),
+    ),
+    Mutant(
         "the fee of a dispute that was won is nowhere",
         "services/reconciler/store/figures.py",
         "AND money <> 'none'",
