@@ -55,8 +55,8 @@ _COMPARED = (
     Mutant(
         "what was taken back is always a dispute's",
         "services/reconciler/store/unnamed.py",
-        "if line.refund_id in refunds:",
-        "if line.refund_id in disputes:",
+        "ON r.subject = unnamed.refund_id AND",
+        "ON r.subject = unnamed.charge_id AND",
         (f"{DAYS}::test_what_paypal_takes_back_without_a_dispute",),
     ),
     Mutant(

@@ -171,6 +171,9 @@ async def test_what_paypal_takes_back_without_a_dispute(new_day: NewDay, tmp_pat
         assert [tuple(row) for row in sent] == [("look_again",)]
 
         await day.hear()
+        ((id_,),) = await day.bench.rows("SELECT mismatch_id FROM mismatches WHERE open")
+        await day.bench.recheck(str(id_))
+        assert await day.bench.rows("SELECT how FROM mismatches") == [("agreed",)], "soon after the look"
         found, figures = await day.compared()
         assert found == set()
         assert (figures.captured, figures.refunded, figures.remaining) == (2 * CAPTURED, 2 * CAPTURED, 0)
