@@ -21,7 +21,7 @@ OWNERS = {
     "reconcile": ("services.reconciler.operate", "compare a provider's day or window with ours, now"),
     "report": (
         "services.reconciler.operate",
-        "a day's money as a page or a table: explained, open, accepted",
+        "the money of a day, or of some, as a page or a table: explained, open, accepted",
     ),
     "mismatch": ("services.reconciler.operate", "what differs: list, show, accept, approve"),
     "privacy": ("services.payments.operate", "blank one customer's data in every service; what was erased"),
