@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
-from shared import inbox, starts
+from shared import inbox
 from shared.apply import Applier
 from shared.database import cancelled_statement, caused_by_message
 from shared.decision import Answer
@@ -24,6 +24,7 @@ from shared.kafka import Topic
 from shared.messages.base import Catalogue
 from shared.observability import MESSAGES
 from shared.pace import Pace
+from shared.starts import STARTS_MAX, Starts
 
 log = structlog.get_logger()
 
@@ -61,8 +62,12 @@ class Loop(Generic[S]):
     waiting_since: float | None = None  # when records were first seen to wait; for the watchdog
     _limit: int = BATCH_MAX
     _parked_in_a_row: int = 0
-    _proven: set[int] = field(default_factory=set)  # partitions whose first batch went well
+    _starts: Starts = field(init=False)
+    _at_work: asyncio.Lock = field(default_factory=asyncio.Lock)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self._starts = Starts(self.applier.engine, self.name, self.topic.name)
 
     @property
     def name(self) -> str:
@@ -79,7 +84,8 @@ class Loop(Generic[S]):
         False when the process stops before that. Never raises for a message's fault.
         """
         try:
-            await self._settle(records)
+            async with self._at_work:
+                await self._settle(records)
         except Abandoned:
             return False
         except LoopStopped as stop:
@@ -88,6 +94,16 @@ class Loop(Generic[S]):
         self.health.report(self.label, None)
         await self.pace.after(len(records))
         return True
+
+    def shared_out_anew(self) -> None:
+        """Before the first batch after the group was shared out: others may have died in our partitions."""
+        self._starts.shared_out_anew()
+
+    async def at_rest(self, partitions: Sequence[int]) -> None:
+        """Nothing waits in these partitions: starts that others left there are forgotten."""
+        if not self._at_work.locked():
+            async with self._at_work:
+                await self._starts.done(partitions)
 
     def stop(self) -> None:
         """Lets work in hand finish, but waits for nothing that is away."""
@@ -165,7 +181,7 @@ class Loop(Generic[S]):
     # --- the failure ladder ---------------------------------------------------------------------------------
 
     async def _settle(self, records: Sequence[Record]) -> None:
-        died_before = await self._retried(lambda: self._mark(records))
+        died_before = await self._retried(lambda: self._starts.mark(records))
         rest = list(records)
         while rest:
             chunk, rest = rest[: self._limit], rest[self._limit :]
@@ -175,7 +191,7 @@ class Loop(Generic[S]):
             else:
                 await self._together(chunk)
             self._adapt(len(chunk))
-        await self._retried(lambda: self._proved(records, counted=died_before))
+        await self._retried(lambda: self._starts.survived(records, counted=died_before))
 
     def _adapt(self, count: int) -> None:
         """The next batches are as long as may be decided in DECIDING_MAX_S, judging by the last one."""
@@ -260,39 +276,14 @@ class Loop(Generic[S]):
 
     # --- messages that kill the process ---------------------------------------------------------------------
 
-    async def _mark(self, records: Sequence[Record]) -> bool:
-        """On a partition's first batch: leaves a mark, and says whether an earlier process died in one."""
-        new = {r.partition for r in records} - self._proven
-        if not new:
-            return False
-        async with self.applier.engine.begin() as connection:
-            return await starts.mark_first_batch(connection, self.name, self.topic.name, sorted(new))
-
     async def _counted(self, record: Record) -> None:
         """One record alone, its start counted first; parked when work on it has killed too many processes."""
-
-        async def count() -> int:
-            async with self.applier.engine.begin() as connection:
-                return await starts.count(
-                    connection, self.name, self.topic.name, record.partition, record.offset
-                )
-
-        begun = await self._retried(count)
+        begun = await self._retried(lambda: self._starts.count(record))
         batch, parkings = self.decoded([record])
         if parkings:
             await self._retried(lambda: self.applier.apply([], parkings))
         for incoming in batch:
-            if begun > starts.STARTS_MAX:
+            if begun > STARTS_MAX:
                 await self._park(incoming, f"the process died {begun - 1} times while it worked on this")
             else:
                 await self._alone(incoming)
-
-    async def _proved(self, records: Sequence[Record], *, counted: bool) -> None:
-        """Forgets the marks and counts of this batch: its work is done."""
-        new = {r.partition: r.offset for r in records if counted or r.partition not in self._proven}
-        if not new:
-            return
-        async with self.applier.engine.begin() as connection:
-            for partition, offset in new.items():
-                await starts.survived(connection, self.name, self.topic.name, partition, offset)
-        self._proven |= set(new)

@@ -16,6 +16,7 @@ from faststream.kafka.message import FAKE_CONSUMER
 from faststream.security import BaseSecurity, SASLPlaintext
 
 from shared.consume import BATCH_MAX, Loop
+from shared.database import AWAY
 from shared.health import Health
 from shared.inbox import Record
 from shared.kafka import START_TIMEOUT_S, connection_options, consumer_options
@@ -44,6 +45,7 @@ class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]
 
     trouble: str | None = None  # why the last read failed, until the next one
     failures: int = 0  # reads in a row that failed
+    shared_out_anew: bool = True  # whether the batch in hand is the first since the group was
     _assignment_of_batch: Any = None  # aiokafka's; a new one each time the group is shared out
 
     async def getmany(
@@ -58,7 +60,9 @@ class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]
                 raise
             self.failures = 0
             if records:
-                self._assignment_of_batch = self._subscription.subscription.assignment
+                assignment = self._subscription.subscription.assignment
+                self.shared_out_anew = assignment is not self._assignment_of_batch
+                self._assignment_of_batch = assignment
                 return dict(records)
             if self._closed:
                 raise ConsumerStoppedError
@@ -148,6 +152,8 @@ class Subscriptions:
 
         async def consume(message: KafkaMessage) -> None:
             raw: Any = message.raw_message
+            if subscriber.consumer.shared_out_anew:
+                loop.shared_out_anew()
 
             async def settle() -> None:
                 if await loop.handle([_record(r, prefix) for r in raw]):
@@ -176,21 +182,23 @@ class Subscriptions:
                 health.report(f"kafka.{loop.label}", consumer.trouble if consumer else None)
                 if consumer and consumer.failures > FAILED_READS_MAX:
                     raise Stuck(f"{loop.label}: {consumer.failures} reads in a row failed")
-                judge(loop, waiting, health)
+                judge(loop, sum(waiting.values()), health)
+                await _tidied(loop, [place for place, count in waiting.items() if not count])
 
-    async def _lag(self, loop: Loop[Any], consumer: AIOKafkaConsumer | None) -> int:
+    async def _lag(self, loop: Loop[Any], consumer: AIOKafkaConsumer | None) -> dict[int, int]:
+        """How many records wait, by partition, of those that are ours."""
         partitions = sorted(consumer.assignment()) if consumer else []
         if consumer is None or not partitions:
-            return 0
+            return {}
         ends: Mapping[TopicPartition, int] = await consumer.end_offsets(partitions)
         begins: Mapping[TopicPartition, int] = await consumer.beginning_offsets(partitions)
-        waiting = 0
+        waiting = {}
         for partition in partitions:
             committed = await consumer.committed(partition)
             if committed is not None and committed < begins[partition]:
                 self._tell_lost(loop.label, partition, committed, begins[partition])
-            waiting += ends[partition] - max(committed or 0, begins[partition])
-        LAG.labels(loop.label).set(waiting)
+            waiting[partition.partition] = ends[partition] - max(committed or 0, begins[partition])
+        LAG.labels(loop.label).set(sum(waiting.values()))
         return waiting
 
     def _tell_lost(self, name: str, partition: TopicPartition, committed: int, begins: int) -> None:
@@ -199,6 +207,14 @@ class Subscriptions:
             LOST.labels(name).inc(begins - committed)
             place = f"{partition.topic}/{partition.partition}"
             log.critical("records were deleted before they were read", place=place, count=begins - committed)
+
+
+async def _tidied(loop: Loop[Any], partitions: Sequence[int]) -> None:
+    """Tells the loop what is at rest; without its database, later."""
+    try:
+        await asyncio.wait_for(loop.at_rest(partitions), START_TIMEOUT_S)
+    except AWAY as error:
+        log.info("starts of others are looked at later", consumer=loop.label, error=repr(error)[:200])
 
 
 def judge(loop: Loop[Any], waiting: int, health: Health) -> None:

@@ -208,10 +208,13 @@ class Tasks:
             if result is not None:
                 passing("tasks.performed", task.kind)
                 await self._told(task, result)
-        except Exception:  # a bug must not stop the others; the task comes back, a little later each time
-            log.exception("a task failed", kind=task.kind, key=task.key, claims=task.claims)
-            TASKS.labels(task.kind, "bug").inc()
-            await self._postpone(task, Later(min(BUG_BACKOFF_MAX_S, 2.0**task.claims), "bug"))
+        except Exception as error:  # must not stop the others; the task comes back, a little later each time
+            bug = caused_by_message(error)
+            if bug:
+                log.exception("a task failed", kind=task.kind, key=task.key, claims=task.claims)
+            TASKS.labels(task.kind, "bug" if bug else "away").inc()
+            delay_s = min(BUG_BACKOFF_MAX_S, 2.0**task.claims)
+            await self._postpone(task, Later(delay_s, "bug" if bug else f"an outage: {error!r:.200}"))
         finally:
             self._busy[task.kind] -= 1
             self._woken.set()
@@ -262,8 +265,14 @@ class Tasks:
             "delay_s": later.delay_s,
             "unbegun": int(later.unbegun),
         }
-        try:
-            async with self._telling, self._engine.begin() as connection:
-                await connection.execute(_POSTPONE, wanted)
-        except AWAY as error:
-            log.warning("a task could not be put back; its lease will end", error=repr(error)[:200])
+        pause_s = 0.05
+        while True:  # while the database is away: nobody could claim it, and soon after its return we do
+            try:
+                async with self._telling, self._engine.begin() as connection:
+                    await connection.execute(_POSTPONE, wanted)
+            except AWAY as error:
+                log.warning("a task is put back when the database is there", error=repr(error)[:200])
+                await asyncio.sleep(pause_s)
+                pause_s = min(5.0, pause_s * 2)
+            else:
+                return

@@ -8,6 +8,7 @@ OUTBOX = f"{KIT}/test_outbox.py"
 OWNERS = f"{KIT}/test_owners.py"
 LADDER = f"{KIT}/test_ladder.py"
 POISON = f"{KIT}/test_poison.py"
+FORGOTTEN = "test_what_one_left_who_had_lost_its_partition_is_forgotten_when_nothing_waits_there"
 STORE = f"{KIT}/example/store.py"
 
 _OUTBOX = (
@@ -229,6 +230,27 @@ _INBOX = (
         "    SELECT EXISTS (SELECT 1 FROM before)",
         "    SELECT EXISTS (SELECT 1 FROM before WHERE false)",
         (f"{LADDER}::test_a_dirty_end_of_an_earlier_process_makes_the_first_batch_run_alone",),
+    ),
+    Mutant(
+        "a partition that comes back is believed",
+        "shared/subscribe.py",
+        "            if subscriber.consumer.shared_out_anew:\n",
+        "            if subscriber.consumer.shared_out_anew is None:\n",
+        (f"{KIT}/test_starts.py::test_a_partition_that_comes_back_is_looked_at_again",),
+    ),
+    Mutant(
+        "what one left that had lost its partition stays",
+        "shared/subscribe.py",
+        "[place for place, count in waiting.items() if not count]",
+        "[]",
+        (f"{KIT}/test_starts.py::{FORGOTTEN}",),
+    ),
+    Mutant(
+        "the start of what is in hand is forgotten",
+        "shared/consume.py",
+        "        if not self._at_work.locked():\n            async with self._at_work:\n                await",
+        "        if partitions:\n            if partitions:\n                await",
+        (f"{KIT}/test_starts.py::{FORGOTTEN}",),
     ),
     Mutant(
         "transactions run at REPEATABLE READ",

@@ -269,12 +269,12 @@ class System:
         return Counter(line["operation"] for line in self.book_lines() if "operation" in line)
 
     async def quiet(self, *topics: Topic, timeout_s: float = 60) -> None:
-        """Nothing waits any more: no record, no outbox row, no task that is due."""
+        """Nothing waits any more: no record, no outbox row, no task that is due, no start without an end."""
 
         async def look() -> bool:
             waiting = await self.value(
                 "SELECT (SELECT count(*) FROM outbox_pending)"
-                " + (SELECT count(*) FROM tasks WHERE closed_at IS NULL)"
+                " + (SELECT count(*) FROM tasks WHERE closed_at IS NULL) + (SELECT count(*) FROM starts)"
             )
             if waiting:
                 return False

@@ -13,7 +13,7 @@ from shared.kafka import ORDERS_EVENTS
 
 @pytest.fixture
 def loop() -> Loop[Any]:
-    applier: Any = SimpleNamespace(consumer="loop")
+    applier: Any = SimpleNamespace(consumer="loop", engine=None)
     catalogue: Any = None
     return Loop(ORDERS_EVENTS, applier, catalogue, Health())
 
