@@ -248,8 +248,8 @@ _INBOX = (
     Mutant(
         "the start of what is in hand is forgotten",
         "shared/consume.py",
-        "        if not self._at_work.locked():\n            async with self._at_work:\n                await",
-        "        if partitions:\n            if partitions:\n                await",
+        "        if not self._at_work.locked():\n            async with self._at_work:\n",
+        "        if partitions:\n            if partitions:\n",
         (f"{KIT}/test_starts.py::{FORGOTTEN}",),
     ),
     Mutant(

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -54,13 +54,13 @@ async def read_topics(
         return tuple(records)
 
 
-async def read_positions(bootstrap: str) -> tuple[Position, ...]:
+async def read_positions(bootstrap: str, groups: Mapping[str, str] = GROUPS) -> tuple[Position, ...]:
     """Committed offset and end of every partition of every group."""
     async with _clients(bootstrap) as (admin, consumer):
-        places = await _places(admin, set(GROUPS.values()))
+        places = await _places(admin, set(groups.values()))
         ends = await consumer.end_offsets(places)
         found: list[Position] = []
-        for group, topic in GROUPS.items():
+        for group, topic in groups.items():
             done = await admin.list_consumer_group_offsets(group)
             for place in (p for p in places if p.topic == topic):
                 committed = max(0, done[place].offset) if place in done else 0

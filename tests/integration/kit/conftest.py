@@ -7,10 +7,9 @@ import pytest
 import structlog
 
 from devstack.database_server import DatabaseServer
-from devstack.kafka import Kafka
-from devstack.ports import free_ports
-from devstack.postgres import Postgres
 from tests.integration.kit.system import System, new_example_database
+from tests.own_engines import Engines
+from tests.own_engines import own_engines as own_engines_in
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -30,25 +29,16 @@ async def system(postgres: DatabaseServer, kafka: str, tmp_path: Path) -> AsyncI
 
 
 @pytest.fixture(scope="module")
-def own_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Postgres, Kafka]]:
+def own_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     """Servers that a test may kill: nobody else uses them."""
-    folder = tmp_path_factory.mktemp("engines")
-    database_port, broker_port, controller_port = free_ports(3)
-    database = Postgres(folder / "postgres", database_port, folder / "postgres.log")
-    broker = Kafka(folder / "kafka", [(broker_port, controller_port)], folder)
-    try:
-        database.start()
-        broker.start()
-        yield database, broker
-    finally:
-        broker.kill()
-        database.kill()
+    with own_engines_in(tmp_path_factory.mktemp("engines")) as engines:
+        yield engines
 
 
 @pytest.fixture
-async def breakable(own_engines: tuple[Postgres, Kafka], tmp_path: Path) -> AsyncIterator[System]:
+async def breakable(own_engines: Engines, tmp_path: Path) -> AsyncIterator[System]:
     """An example whose servers a test may kill."""
-    database, broker = own_engines
-    name = new_example_database(database.server)
-    async with System(database.server, name, broker.bootstrap, tmp_path) as made:
+    database = own_engines.postgres.server
+    name = new_example_database(database)
+    async with System(database, name, own_engines.kafka.bootstrap, tmp_path) as made:
         yield made

@@ -6,8 +6,6 @@ import time
 import pytest
 from aiokafka.errors import KafkaError
 
-from devstack.kafka import Kafka
-from devstack.postgres import Postgres
 from shared.errors import OutcomeUnknown, Unavailable
 from shared.kafka import declare
 from shared.publish import Publisher
@@ -15,8 +13,7 @@ from shared.settings import KafkaSettings
 from tests.integration.kit.books import audit, evidence
 from tests.integration.kit.example.messages import COMMANDS, REPLIES, Deposit, PayOut
 from tests.integration.kit.system import System, command, eventually
-
-Engines = tuple[Postgres, Kafka]
+from tests.own_engines import Engines
 
 
 async def _not_ready(system: System, words: str) -> None:
@@ -27,7 +24,7 @@ async def _not_ready(system: System, words: str) -> None:
 
 
 async def test_postgres_killed_under_load(breakable: System, own_engines: Engines) -> None:
-    system, (postgres, _) = breakable, own_engines
+    system, postgres = breakable, own_engines.postgres
     deposits = [command(Deposit(account=f"a{n % 9}", amount=2), f"a{n % 9}") for n in range(400)]
     payouts = [command(PayOut(account=f"a{n}", amount=1), f"a{n}", id=f"pay-{n}") for n in range(9)]
     process = system.start(BANK_DELAY_S=1, LEASE_S=8)  # answers of the bank come while the database is away
@@ -54,7 +51,7 @@ async def _some(system: System) -> bool:
 
 
 async def test_kafka_killed_under_load(breakable: System, own_engines: Engines) -> None:
-    system, (_, kafka) = breakable, own_engines
+    system, kafka = breakable, own_engines.kafka
     deposits = [command(Deposit(account=f"a{n % 9}", amount=1), f"a{n % 9}") for n in range(400)]
     process = system.start()
     await system.ready()
@@ -76,7 +73,7 @@ async def test_kafka_killed_under_load(breakable: System, own_engines: Engines) 
 
 
 async def test_a_start_waits_for_servers_that_are_away(breakable: System, own_engines: Engines) -> None:
-    system, (_, kafka) = breakable, own_engines
+    system, kafka = breakable, own_engines.kafka
     await asyncio.to_thread(kafka.kill)
     process = system.start()
 
@@ -90,7 +87,7 @@ async def test_a_start_waits_for_servers_that_are_away(breakable: System, own_en
 
 
 async def test_a_publisher_gives_up_in_time_and_recovers_by_itself(own_engines: Engines) -> None:
-    _, kafka = own_engines
+    kafka = own_engines.kafka
     settings = KafkaSettings(bootstrap_servers=kafka.bootstrap, topic_prefix="publisher.")
     await declare(settings, "example")
     publisher = Publisher(settings, give_up_s=1.0)
