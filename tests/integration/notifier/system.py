@@ -63,7 +63,8 @@ class System:
     sink: Sink
     more: dict[str, str] = field(default_factory=dict)
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    http_port: int = 0
+    http_port: int = 0  # of the notifier that was started last
+    ops_port: int = 0
 
     def __post_init__(self) -> None:
         self.kafka = KafkaSettings(bootstrap_servers=self.bootstrap, topic_prefix=self.prefix)
@@ -85,12 +86,13 @@ class System:
 
     async def start(self, instance: str = "1", **more: str) -> subprocess.Popen[bytes]:
         """One more notifier; returns when it is ready (or dead, when a failpoint was quicker)."""
-        self.http_port, ops_port = free_ports(2)
-        environment = self.environment(ops_port, NOTIFIER_INSTANCE=instance) | {
+        self.http_port, self.ops_port = free_ports(2)
+        environment = self.environment(self.ops_port, NOTIFIER_INSTANCE=instance) | {
             f"NOTIFIER_{name.upper()}": value for name, value in more.items()
         }
         process = self._spawn(environment)
-        await eventually(lambda: self._ready(process, ops_port), 40)
+        port = self.ops_port
+        await eventually(lambda: self._ready(process, port), 40)
         return process
 
     def environment(self, ops_port: int = 0, **more: str) -> dict[str, str]:
