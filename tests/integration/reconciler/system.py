@@ -168,6 +168,11 @@ class System:
         assert self.process is not None
         assert self.process.returncode == -signal.SIGKILL
 
+    async def leases_end(self) -> None:
+        """What the dead held is free, as it would be when their leases have run out."""
+        await self.rows("UPDATE tasks SET lease_until = now() WHERE lease_until IS NOT NULL")
+        await self.rows("UPDATE leases SET until = now()")
+
     async def close(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()

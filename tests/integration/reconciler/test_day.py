@@ -139,13 +139,18 @@ async def test_requests_at_once_are_one_run_and_wait_for_the_checkpoint(
 
 
 FAILPOINTS = (
-    "tasks.claimed:exit@1",
-    "reconciler.page_kept:exit@1",
-    "reconciler.part_listed:exit@1",
-    "reconciler.part_listed:exit@5",
-    "reconciler.part_compared:exit@1",
-    "tasks.performed:exit@1",
-    "relay.after_publish:exit@1",
+    "reconciler.before_db_commit@1",
+    "reconciler.after_db_commit@2",
+    "tasks.claimed@1",
+    "reconciler.page_kept@1",
+    "reconciler.part_listed@1",
+    "reconciler.part_listed@5",
+    "reconciler.part_compared@1",
+    "tasks.performed@1",
+    "reconciler.before_result_commit@1",
+    "reconciler.after_result_commit@1",
+    "relay.before_publish@1",
+    "relay.after_publish@1",
 )
 
 
@@ -162,9 +167,11 @@ async def test_a_run_killed_in_the_middle_ends_with_the_same_mismatches(
         )
     )
     await system.complete_until(after(day))
-    await system.start(failpoint)
+    name, _, nth = failpoint.partition("@")
+    await system.start(f"{name}:exit@{nth}")
     await asyncio.to_thread(system.command, *asked(day))
     await system.died()
+    await system.leases_end()
 
     await system.start()
     await system.runs_completed(day, 1)
