@@ -6,6 +6,7 @@ goes on from its own offset; what it brings a second time is not newer than the 
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -16,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.reconciler.store import book
 from services.reconciler.store.book import BookState
 from shared.consume import Loop
-from shared.inbox import Record
+from shared.database import caused_by_message
+from shared.inbox import Incoming, Record
 from shared.kafka import PAYMENTS_EVENTS, connection_options, consumer_options
 from shared.settings import KafkaSettings
 
@@ -28,7 +30,7 @@ SILENCE_MAX_S = 30.0  # a broker that says nothing for this long is not coming b
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """The book's hash before and after, what was read, and what could not be."""
+    """The book's hash before and after, what was read, and what of it could not be or was refused."""
 
     before: str
     after: str
@@ -73,11 +75,28 @@ async def _read_all(
                 read = await consumer.getmany(timeout_ms=500, max_records=READ_MAX)
             raw = [r for partition in read.values() for r in partition]
             batch, bad = loop.decoded([_record(r) for r in raw])
-            await loop.applier.within(connection, batch)
-            records, unreadable = records + len(raw), unreadable + len(bad)
+            refused = await _apply(connection, loop, batch)
+            records, unreadable = records + len(raw), unreadable + len(bad) + refused
         return records, unreadable
     finally:
         await consumer.stop()
+
+
+async def _apply(connection: AsyncConnection, loop: Loop[BookState], batch: Sequence[Incoming]) -> int:
+    """Applies a batch in its order; returns how many of it were refused: what the consumer parked as well."""
+    try:
+        async with connection.begin_nested():
+            await loop.applier.within(connection, batch)
+    except Exception as error:
+        if not caused_by_message(error):
+            raise
+        if len(batch) == 1:
+            log.warning("a message cannot be applied", id=batch[0].id, error=repr(error)[:300])
+            return 1
+    else:
+        return 0
+    half = len(batch) // 2
+    return await _apply(connection, loop, batch[:half]) + await _apply(connection, loop, batch[half:])
 
 
 def _record(raw: object) -> Record:

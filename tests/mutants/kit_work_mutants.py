@@ -7,6 +7,8 @@ CRASH = f"{KIT}/test_crashes.py::test_a_death_at_this_place_loses_and_doubles_no
 OUTBOX = f"{KIT}/test_outbox.py"
 TASKS = f"{KIT}/test_tasks.py"
 OWNERS = f"{KIT}/test_owners.py"
+BOTH = "tests/integration/subscribers/test_survival.py"
+SERVER_DIES = "test_a_server_dies_in_the_middle_of_a_run_and_of_a_burst_of_paid_orders"
 ANSWERS = f"{KIT}/test_answers.py"
 
 _TASKS = (
@@ -37,6 +39,13 @@ _TASKS = (
         "                if caused_by_message(error):\n                    raise\n",
         "                if error:\n                    raise\n",
         (f"{TASKS}::test_a_result_waits_for_the_database_and_is_not_lost",),
+    ),
+    Mutant(
+        "a task that met an outage stays leased",
+        "shared/tasks.py",
+        "                await asyncio.sleep(pause_s)\n",
+        "                return\n",
+        (f"{BOTH}::{SERVER_DIES}[postgres]",),
     ),
     Mutant(
         "the outside is called after the lease",

@@ -7,6 +7,7 @@ MISMATCHES = "tests/unit/reconciler/test_mismatches.py"
 REPORT = "tests/unit/reconciler/test_report.py"
 RULES = "tests/unit/payments/test_endings.py"
 RUNS = "tests/integration/reconciler/test_runs_on_postgresql.py"
+BOTH = "tests/integration/subscribers/test_survival.py"
 DAYS = "tests/integration/reconciler/test_provider_days.py"
 
 _COMPARED = (
@@ -103,6 +104,20 @@ _DONE = (
         'return f"\'{cell}" if cell.startswith(_FORMULA) else cell',
         "return cell",
         (f"{REPORT}::test_a_text_that_looks_like_a_formula_is_a_text",),
+    ),
+    Mutant(
+        "a rebuild ends at what the consumer parked",
+        "services/reconciler/rebuild.py",
+        "        if not caused_by_message(error):\n",
+        "        if caused_by_message(error):\n",
+        (f"{BOTH}::test_all_is_read_again_without_a_mail_a_call_or_an_event",),
+    ),
+    Mutant(
+        "each request begins a run of its own",
+        "services/reconciler/domain/runs.py",
+        "if known.open or known.since > now:",
+        "if known.since > now:",
+        (f"{BOTH}::test_bad_messages_are_parked_whole_and_the_rest_has_its_effect_once",),
     ),
     Mutant(
         "an authorisation that lapses after its order was closed is told to nobody",

@@ -96,6 +96,6 @@ def _record(raw: "ConsumerRecord[bytes, bytes]") -> Record:
 def _decoded(value: bytes) -> dict[str, Any]:
     try:
         message = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return message if isinstance(message, dict) else {}

@@ -96,3 +96,9 @@ def poisons(both: Both, paid: Envelope) -> Iterator[Poison]:
     resends.changed(data={"nonce": ""})
     resends.changed(data={"person": None})
     yield from resends.made
+
+
+async def inject(both: Both, poison: Poison) -> None:
+    """Into its topic, and on the list of what has to be parked."""
+    both.expected.parked.update((consumer, poison.value) for consumer in poison.parks)
+    await both.send(poison.topic, poison.key, poison.value)

@@ -11,17 +11,21 @@ from typing import Literal
 
 import pytest
 
+from shared.kafka import TOPICS as KAFKA_TOPICS
 from shared.messages.reconciler import AcceptMismatch, RunReconciliation
+from tests.chaos.checker.read_topics import read_topics
 from tests.integration.notifier.messages import envelope
 from tests.integration.notifier.system import eventually
 from tests.integration.reconciler.system import after, day_of
 from tests.integration.reconciler.test_day import id_of
-from tests.integration.subscribers.books import audit
-from tests.integration.subscribers.poison import poisons
+from tests.integration.subscribers.books import TOPICS, audit
+from tests.integration.subscribers.poison import inject, poisons
 from tests.integration.subscribers.system import GROUPS, Both, wrapped
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+READ = ("orders.events", "payments.events")  # what both learn from
+BOOK = "reconciler.payments.events"
 BURST = 24  # paid orders, about two seconds of setting documents
 
 
@@ -128,8 +132,7 @@ async def test_bad_messages_are_parked_whole_and_the_rest_has_its_effect_once(bo
     bad = list(poisons(both, paid[0]))
     for message, record in zip_longest(good, bad):
         if record is not None:
-            both.expected.parked.update((consumer, record.value) for consumer in record.parks)
-            await both.send(record.topic, record.key, record.value)
+            await inject(both, record)
         if message is not None:
             await both.tell(message)
     await both.in_the_book(orders)
@@ -152,6 +155,38 @@ async def test_bad_messages_are_parked_whole_and_the_rest_has_its_effect_once(bo
     now, end = await outcomes(both), await ends(both)
     for group in GROUPS:  # S16: every record is counted under one outcome
         assert now[group] - counted[group] == end[group] - offsets[group] > 0, group
+
+
+async def test_all_is_read_again_without_a_mail_a_call_or_an_event(both: Both) -> None:
+    """The rebuilt book equals the live one, parked messages among its events; documents stay as they are."""
+    order, phantom = both.order(), both.order()
+    paid = envelope(both.paid(order))
+    await both.tell(both.placed(order), paid, both.placed(phantom), both.phantom(phantom))
+    for record in poisons(both, paid):
+        await inject(both, record)
+    await both.in_the_book([order, phantom])
+    await both.reconciled()
+    await both.quiet()
+    await both.reconciler.rows("UPDATE tasks SET due_at = now() + interval '1 day' WHERE closed_at IS NULL")
+    records = await read_topics(both.engines.kafka.bootstrap, [*READ, *TOPICS])
+    mails, calls = len(both.sink.taken), len(both.simulator.ledger()["calls"])
+
+    printed = await asyncio.to_thread(both.reconciler.command, "rebuild")
+    done = dict(line.split() for line in printed.strip().splitlines())
+    assert done["before"] == done["after"]
+    assert int(done["records"]) == len([r for r in records if r.topic == "payments.events"])
+    parked = [1 for consumer, _ in both.expected.parked.elements() if consumer == BOOK]
+    assert int(done["unreadable"]) == len(parked) > 0
+
+    bad = {value for _, value in both.expected.parked}
+    again = [r for r in records if r.topic in READ and r.value not in bad]
+    for record in again:
+        await both.send(KAFKA_TOPICS[record.topic], record.key.encode(), record.value)
+    await both.quiet()
+    assert await audit(both) == []
+    there = await read_topics(both.engines.kafka.bootstrap, [*READ, *TOPICS])
+    assert len(there) == len(records) + len(again)
+    assert (len(both.sink.taken), len(both.simulator.ledger()["calls"])) == (mails, calls)
 
 
 async def people_say(both: Both, mismatch_id: str) -> None:
