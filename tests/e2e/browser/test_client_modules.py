@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page
 
+from shared.money import Money, currencies
 from tests.e2e.browser.modules import files, page, run
 
 __all__ = ["files", "page"]
@@ -94,6 +95,15 @@ async def test_verify_does_not_tell_whether_it_may_be_tried_again(page: Page) ->
 async def test_money_is_written_exactly(page: Page, amount: int, currency: str, text: str) -> None:
     script = "({ formatMoney }, [amount, currency]) => formatMoney(amount, currency, 'en-IN')"
     assert await run(page, "money.js", script, [amount, currency]) == text
+
+
+async def test_every_currency_is_written_in_the_units_of_the_gateway(page: Page) -> None:
+    """Browsers know the decimals in daily use; where ISO 4217 has more, a buyer would read a 100 times more."""
+    script = """({ formatMoney }, currencies) => currencies.map((currency) =>
+      formatMoney(1234567, currency, 'en').replace(/[^0-9.]/g, ''))"""
+    wanted = {currency: Money(1_234_567, currency).decimal() for currency in sorted(currencies())}
+    written = await run(page, "money.js", script, list(wanted))
+    assert dict(zip(wanted, written, strict=True)) == wanted
 
 
 def state(status: str | None, step: str = "idle", **more: Any) -> dict[str, Any]:
