@@ -62,6 +62,10 @@ class Agenda:
             except TimeoutError:
                 continue
 
+    def clock_moved(self) -> None:
+        """What was far off may be due now."""
+        self._changed.set()
+
     def _on_write(self, entry: Entry) -> None:
         for provider, kind, row in entry.changes:
             self._plan((provider, kind), row.id)

@@ -38,7 +38,7 @@ def build(settings: Settings) -> web.Application:
         providers["paypal"] = PayPal(
             settings.config.paypal, base, folder, ledger, clock, agenda, deliveries, gate
         )
-    control = Control(ledger, clock, misbehaviour, deliveries, gate, providers)
+    control = Control(ledger, clock, agenda, misbehaviour, deliveries, gate, providers)
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         ledger.open()

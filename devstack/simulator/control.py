@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 from aiohttp import web
 
+from devstack.simulator.agenda import Agenda
 from devstack.simulator.clock import Clock
 from devstack.simulator.deliveries import Deliveries
 from devstack.simulator.faults import FaultSpec
@@ -18,6 +19,12 @@ from devstack.simulator.pages import page
 
 _STATIC = Path(__file__).with_name("static")
 _PAYPAL = Path(__file__).with_name("paypal") / "static" / "dashboard.js"
+
+
+class Behind(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """How far the providers' clock is behind real time."""
+
+    behind_s: Annotated[float, msgspec.Meta(ge=0, le=366 * 86_400)]
 
 
 class Provider(Protocol):
@@ -34,6 +41,7 @@ class Control:
         self,
         ledger: Ledger,
         clock: Clock,
+        agenda: Agenda,
         misbehaviour: Misbehaviour,
         deliveries: Deliveries,
         gate: Gate,
@@ -41,6 +49,7 @@ class Control:
     ) -> None:
         self._ledger = ledger
         self._clock = clock
+        self._agenda = agenda
         self._misbehaviour = misbehaviour
         self._deliveries = deliveries
         self._gate = gate
@@ -53,6 +62,7 @@ class Control:
                 *(web.get(f"/static/{file.name}", page(file)) for file in sorted(_STATIC.glob("*.*s"))),
                 web.get("/static/paypal.js", page(_PAYPAL)),
                 web.get("/_sim/health", self.health),
+                web.put("/_sim/clock", self.set_clock),
                 web.get("/_sim/ledger", self.ledger),
                 web.get("/_sim/faults", self.faults),
                 web.put("/_sim/faults", self.set_faults),
@@ -64,7 +74,21 @@ class Control:
         )
 
     async def health(self, _request: web.Request) -> web.Response:
-        return reply({"status": "ok", "seq": self._ledger.seq, "time_scale": self._clock.scale})
+        clock = {"time_scale": self._clock.scale, "behind_s": self._clock.behind_s}
+        return reply({"status": "ok", "seq": self._ledger.seq, **clock})
+
+    async def set_clock(self, request: web.Request) -> web.Response:
+        """Before anything has happened to any time of the past; from then on only forward."""
+        try:
+            behind_s = msgspec.json.decode(await request.read(), type=Behind).behind_s
+        except msgspec.DecodeError as error:
+            return reply({"error": str(error)}, status=400)
+        if behind_s > self._clock.behind_s and self._ledger.seq:
+            problem = f"the clock is {self._clock.behind_s:g} s behind and, once something has happened, only"
+            return reply({"error": f"{problem} moves forward"}, status=400)
+        self._clock.behind_s = behind_s
+        self._agenda.clock_moved()
+        return reply({"behind_s": behind_s, "now": self._clock.now()})
 
     async def ledger(self, request: web.Request) -> web.Response:
         """Everything, oldest first; `?limit=` keeps only the newest of each kind."""

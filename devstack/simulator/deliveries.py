@@ -5,6 +5,7 @@ again after a restart.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Coroutine
 
@@ -162,7 +163,7 @@ class Deliveries:
 
     async def _post(self, webhook: Webhook, body: bytes, copy: int) -> Try:
         assert self._session is not None  # noqa: S101  # start() ran before the first appointment
-        at = self._clock.now()
+        at, began = self._clock.now(), time.monotonic()
         status: int | None = None
         error: str | None = None
         policy = self._policies[webhook.provider]
@@ -184,7 +185,7 @@ class Deliveries:
             status, error = None, "no answer within the deadline"
         except aiohttp.ClientError as failure:
             status, error = None, f"{type(failure).__name__}: {failure}"[:200]
-        took_ms = round((self._clock.now() - at) * 1000)
+        took_ms = round((time.monotonic() - began) * 1000)
         return Try(at=at, status=status, error=error, took_ms=took_ms, copy=copy)
 
     def _record(self, webhook: Webhook, tries: list[Try]) -> None:
