@@ -136,13 +136,17 @@ class Ledger:
             raise NotFound("not-found", "no such payment")
         return self._charge(n)
 
+    async def read_dispute(self, dispute_id: str) -> DisputeFact:
+        n = self._damaged[dispute_id]
+        if damage_of(n) == "missing_provider":
+            raise NotFound("not-found", "no such dispute")
+        return self._dispute(n)
+
     async def read(self, provider_order_id: str) -> Seen:
         n = int(provider_order_id.removeprefix("order_"))
         if damage_of(n) == "missing_provider":
             return Seen()
-        if object_of(n) == "refund":
-            return Seen(refunds=(self._refund(n),))
-        return Seen(disputes=(self._dispute(n),))
+        return Seen(refunds=(self._refund(n),) if object_of(n) == "refund" else ())
 
 
 def expected(count: int) -> set[tuple[str, str]]:

@@ -70,6 +70,8 @@ class Provider:
                 return theirs_of(await self.adapter.read_charge(item.id), {})
             except NotFound:
                 return None
+        if item.object == "dispute":
+            return await self._dispute(item)
         order = (
             item.ours.provider_order_id if item.ours else item.theirs.provider_order_id if item.theirs else ""
         )
@@ -79,8 +81,15 @@ class Provider:
             seen = await self.adapter.read(order)
         except NotFound:
             return None
-        if item.object == "dispute":
-            return next((theirs_of(d, {}) for d in seen.disputes if d.dispute_id == item.id), None)
         named = {item.id: item.id}  # a refund that we have no id of the provider's for is found by ours
         found = (theirs_of(r, named) for r in seen.refunds if item.id in (r.refund_id, r.reference))
         return next(found, None)
+
+    async def _dispute(self, item: Item) -> Theirs | None:
+        """What stands for itself, for want of a dispute that is known, has no name to ask by."""
+        if item.ours is None and item.theirs is None:
+            return None
+        try:
+            return theirs_of(await self.adapter.read_dispute(item.id), {})
+        except NotFound:
+            return None

@@ -159,11 +159,17 @@ class Adapter(Protocol):
         ...
 
     async def read(self, provider_order_id: str) -> Seen:
-        """Everything that the provider knows of this order: its charges, their refunds and disputes."""
+        """Everything that the provider knows of this order: its charges, their refunds, failed ones as well,
+        and their disputes where it tells them by the order (Razorpay does not).
+        """
         ...
 
     async def read_charge(self, charge_id: str) -> ChargeFact:
         """One payment. Raises NotFound."""
+        ...
+
+    async def read_dispute(self, dispute_id: str) -> DisputeFact:
+        """One dispute, as a list would show it now. Raises NotFound."""
         ...
 
     async def capture(self, request: CaptureRequest) -> ChargeFact:

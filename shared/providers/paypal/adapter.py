@@ -146,6 +146,9 @@ class PayPalAdapter:
         path = f"/v2/payments/captures/{_id(charge_id)}"
         return reading.charge(await self._calls.get(path, Capture))
 
+    async def read_dispute(self, dispute_id: str) -> DisputeFact:
+        return await self._lists.dispute(_id(dispute_id))
+
     async def capture(self, request: CaptureRequest) -> ChargeFact:
         """Takes all of what the buyer approved. Already taken, it is the capture that there is."""
         path = f"/v2/checkout/orders/{_id(request.provider_order_id)}/capture"

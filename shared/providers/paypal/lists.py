@@ -1,7 +1,8 @@
 """PayPal's lists: the transaction report, and disputes.
 
 Facts (PayPal docs, Transaction Search): a question spans at most 31 days and 10,000 lines, and shows what is
-up to three hours old. (Disputes v1): at most 50 a page, the next one by its link.
+up to three hours old; unless asked for more, only what affects the balance. (Disputes v1): at most 50 a page,
+the next one by its link.
 """
 
 from collections.abc import AsyncIterator
@@ -25,6 +26,8 @@ WINDOW_MIN = timedelta(seconds=1)  # the report knows seconds
 LINES_PER_PAGE = 500  # the maximum
 DISPUTES_PER_PAGE = 50  # the maximum
 TOO_MANY = "RESULTSET_TOO_LARGE"
+# What is pending or denied does not affect the balance.
+ALL, ON_BALANCE = ({"balance_affecting_records_only": word} for word in ("N", "Y"))
 
 
 class Lists:
@@ -35,32 +38,32 @@ class Lists:
         self.reported_until: datetime | None = None
 
     async def charges(self, since: datetime, until: datetime) -> AsyncIterator[ChargeFact]:
-        async for line in self._lines(since, until, {}):
+        async for line in self._lines(since, until, ALL):
             if reports.is_charge(line):
                 yield reports.charge(line)
 
     async def refunds(self, since: datetime, until: datetime) -> AsyncIterator[RefundFact]:
-        async for line in self._lines(since, until, {}):
+        async for line in self._lines(since, until, ALL):
             if reports.is_refund(line):
                 yield reports.refund(line)
 
     async def settlement_lines(self, since: datetime, until: datetime) -> AsyncIterator[SettlementLine]:
         """Only what has moved our balance: pending and denied payments have not."""
-        async for line in self._lines(since, until, {"balance_affecting_records_only": "Y"}):
+        async for line in self._lines(since, until, ON_BALANCE):
             yield reports.settlement_line(line)
 
     async def disputes(self, since: datetime, until: datetime) -> AsyncIterator[DisputeFact]:
         async for item in self._dispute_items({"start_time": _text(since)}):
             if item.create_time is None or item.create_time < until:
-                yield await self._dispute(item)
+                yield await self.dispute(item.dispute_id)
 
     async def disputes_of(self, charge_id: str) -> AsyncIterator[DisputeFact]:
         async for item in self._dispute_items({"disputed_transaction_id": charge_id}):
-            yield await self._dispute(item)
+            yield await self.dispute(item.dispute_id)
 
-    async def _dispute(self, item: DisputeItem) -> DisputeFact:
+    async def dispute(self, dispute_id: str) -> DisputeFact:
         """The list gives a summary; whose money moved stands in the dispute itself."""
-        return dispute(await self._calls.get(f"/v1/customer/disputes/{item.dispute_id}", Dispute))
+        return dispute(await self._calls.get(f"/v1/customer/disputes/{dispute_id}", Dispute))
 
     async def _dispute_items(self, query: dict[str, str]) -> AsyncIterator[DisputeItem]:
         asked = {**query, "page_size": str(DISPUTES_PER_PAGE)}

@@ -128,12 +128,18 @@ class RazorpayAdapter:
     async def read(self, provider_order_id: str) -> Seen:
         answer = await self._read(lambda c, o: c.order.payments(provider_order_id, **o))
         payments = [_as(item, Payment) for item in _items(answer)]
-        refunds = [r for p in payments if p.amount_refunded for r in await self._refunds(p.id)]
+        # A refund that failed leaves no trace on its payment, so captured ones are always asked about.
+        some = [p for p in payments if p.amount_refunded or p.status == "captured"]
+        refunds = [r for p in some for r in await self._refunds(p.id)]
         return Seen(charges=tuple(reading.charge(p) for p in payments), refunds=tuple(refunds))
 
     async def read_charge(self, charge_id: str) -> ChargeFact:
         answer = await self._read(lambda c, o: c.payment.fetch(charge_id, **o))
         return reading.charge(_as(answer, Payment))
+
+    async def read_dispute(self, dispute_id: str) -> DisputeFact:
+        answer = await self._read(lambda c, o: c.dispute.fetch(dispute_id, **o))
+        return reading.dispute(_as(answer, Dispute))
 
     async def capture(self, request: CaptureRequest) -> ChargeFact:
         body = {"currency": request.currency}  # a fresh dict: the SDK writes the amount into it

@@ -138,6 +138,9 @@ class StripeAdapter:
         path = f"/v1/charges/{charge_id}"
         return reading.charge(await self._calls.read(Charge, path, expand=["balance_transaction"]))
 
+    async def read_dispute(self, dispute_id: str) -> DisputeFact:
+        return reading.dispute(await self._calls.read(Dispute, f"/v1/disputes/{dispute_id}"))
+
     async def capture(self, request: CaptureRequest) -> ChargeFact:
         body = {
             "amount_to_capture": amounts.to_stripe(request.amount, request.currency),

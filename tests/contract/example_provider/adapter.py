@@ -129,6 +129,9 @@ class TillPayAdapter:
     async def read_charge(self, charge_id: str) -> ChargeFact:
         return await self._read(f"/charges/{charge_id}", ChargeFact)
 
+    async def read_dispute(self, dispute_id: str) -> DisputeFact:
+        raise NotFound("not-found", f"TillPay has no disputes: {dispute_id}")
+
     async def capture(self, request: CaptureRequest) -> ChargeFact:  # noqa: ARG002 - it captures by itself
         raise Rejected("capture-refused", "TillPay captures by itself")
 

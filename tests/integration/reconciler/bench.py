@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -92,13 +92,19 @@ class Memory:
             raise NotFound("not-found", "The id provided does not exist")
         return charge_fact(self.records["charge", charge_id])
 
+    async def read_dispute(self, dispute_id: str) -> DisputeFact:
+        self.asked += 1
+        if ("dispute", dispute_id) not in self.records:
+            raise NotFound("not-found", "The id provided does not exist")
+        return dispute_fact(self.records["dispute", dispute_id])
+
     async def read(self, provider_order_id: str) -> Seen:
         self.asked += 1
+        """An order does not show its disputes."""
         mine = [r for r in self.records.values() if r.provider_order_id == provider_order_id]
         return Seen(
             charges=tuple(charge_fact(r) for r in mine if r.object == "charge"),
             refunds=tuple(refund_fact(r) for r in mine if r.object == "refund"),
-            disputes=tuple(dispute_fact(r) for r in mine if r.object == "dispute"),
         )
 
 
@@ -183,8 +189,9 @@ class Bench:
 
     def __init__(
         self, urls: DatabaseUrls, of: Memory | Adapter, turn_s: float = 30.0, *, due_s: float = DUE_S,
-        settles: bool = True,
+        settles: bool = True, clock: Callable[[], datetime] = now_utc,
     ) -> None:  # fmt: skip
+        self._clock = clock
         self.engine = new_engine(DatabaseSettings(url=urls.app("reconciler")), "reconciler")
         self.name, self.account = of.name, of.account
         adapter: Adapter = of  # type: ignore[assignment] # as much of one as a run calls
@@ -217,7 +224,7 @@ class Bench:
             engine=self.engine,
             store=store,
             decide=decide,
-            clock=now_utc,
+            clock=self._clock,
             committed=lambda: None,
             reply=lambda _: None,
         )

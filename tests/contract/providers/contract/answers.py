@@ -132,6 +132,7 @@ def reads(currency: str) -> dict[str, Call]:
     return {
         "read_order": lambda adapter: adapter.read_order("5O190127TN364715T"),
         "read_charge": lambda adapter: adapter.read_charge("3C679366HH908993F"),
+        "read_dispute": lambda adapter: adapter.read_dispute("PP-D-27803"),
         "find_refund": lambda adapter: adapter.find_refund(refund),
         "list_charges": lambda adapter: all_of(adapter.list_charges(*window)),
         "list_refunds": lambda adapter: all_of(adapter.list_refunds(*window)),

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.errors import OutcomeUnknown, Rejected
+from shared.errors import NotFound, OutcomeUnknown, Rejected
 from shared.messages.facts import ChargeFact, DisputeFact, RefundFact, SettlementLine
 from shared.providers.base import Adapter, RefundRequest
 from tests.contract.providers.contract.driver import Driver, all_of, scenario, until
@@ -82,6 +82,7 @@ async def a_refund_that_failed_after_it_succeeded_is_read_as_failed(adapter: Ada
     found = await adapter.find_refund(wanted)
     assert found is not None
     assert (found.refund_id, found.state) == (made.refund_id, "failed")
+    assert (await adapter.read(opened.provider_order_id)).refunds == (found,)
     assert (await charge_of(adapter, opened.provider_order_id)).charge_id == charge.charge_id
 
 
@@ -114,6 +115,9 @@ async def a_dispute_is_read_with_its_money_to_its_end(adapter: Adapter, driver: 
         decided = await _dispute(adapter, charge)
         kept = "reinstated" if at_once else "none"
         assert (decided.state, decided.money) == (("won", kept) if won else ("lost", "withdrawn"))
+        assert await adapter.read_dispute(dispute_id) == decided
+        with pytest.raises(NotFound):
+            await adapter.read_dispute(dispute_id[:-1] + ("0" if dispute_id[-1] != "0" else "1"))
 
 
 @scenario()

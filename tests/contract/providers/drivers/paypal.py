@@ -64,9 +64,9 @@ class PayPalDriver:
 
     @classmethod
     @contextmanager
-    def running(cls, folder: Path, **account: object) -> Iterator[Self]:
+    def running(cls, folder: Path, *, time_scale: float = 10_000, **account: object) -> Iterator[Self]:
         with receiving() as receiver:
-            simulator = PayPalSimulator(folder, receiver.port, time_scale=10_000, **account)
+            simulator = PayPalSimulator(folder, receiver.port, time_scale=time_scale, **account)
             simulator.start()
             try:
                 yield cls(simulator, receiver)

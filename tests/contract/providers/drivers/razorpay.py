@@ -55,9 +55,9 @@ class RazorpayDriver:
 
     @classmethod
     @contextmanager
-    def running(cls, folder: Path, **account: object) -> Iterator[Self]:
+    def running(cls, folder: Path, *, time_scale: float = 600, **account: object) -> Iterator[Self]:
         with receiving() as receiver:
-            simulator = Simulator(folder, receiver.port, time_scale=600, seed=7, account=account)
+            simulator = Simulator(folder, receiver.port, time_scale=time_scale, seed=7, account=account)
             simulator.start()
             try:
                 yield cls(simulator, receiver)

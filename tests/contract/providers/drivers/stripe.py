@@ -58,8 +58,8 @@ class StripeDriver:
 
     @classmethod
     @contextmanager
-    def running(cls, folder: Path, **account: object) -> Iterator[Self]:
-        with running(folder, time_scale=600, **account) as (simulator, receiver):
+    def running(cls, folder: Path, *, time_scale: float = 600, **account: object) -> Iterator[Self]:
+        with running(folder, time_scale=time_scale, **account) as (simulator, receiver):
             yield cls(simulator, receiver)
 
     def adapter(self) -> StripeAdapter:
