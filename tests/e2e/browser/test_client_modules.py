@@ -98,7 +98,7 @@ async def test_money_is_written_exactly(page: Page, amount: int, currency: str, 
 
 
 async def test_every_currency_is_written_in_the_units_of_the_gateway(page: Page) -> None:
-    """Browsers know the decimals in daily use; where ISO 4217 has more, a buyer would read a 100 times more."""
+    """Browsers know the decimals in daily use; where ISO 4217 has more, a price would read a hundredfold."""
     script = """({ formatMoney }, currencies) => currencies.map((currency) =>
       formatMoney(1234567, currency, 'en').replace(/[^0-9.]/g, ''))"""
     wanted = {currency: Money(1_234_567, currency).decimal() for currency in sorted(currencies())}

@@ -99,8 +99,8 @@ class Memory:
         return dispute_fact(self.records["dispute", dispute_id])
 
     async def read(self, provider_order_id: str) -> Seen:
-        self.asked += 1
         """An order does not show its disputes."""
+        self.asked += 1
         mine = [r for r in self.records.values() if r.provider_order_id == provider_order_id]
         return Seen(
             charges=tuple(charge_fact(r) for r in mine if r.object == "charge"),
