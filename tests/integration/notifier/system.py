@@ -114,6 +114,7 @@ class System:
             "NOTIFIER_MERCHANT_EMAIL": MERCHANT,
             "NOTIFIER_TIME_SCALE": "20",
             "NOTIFIER_LOG__FORMAT": "console",
+            **self.more,
             **more,
         }
 

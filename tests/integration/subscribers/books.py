@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.chaos.checker.evidence import Record
 from tests.chaos.checker.read_topics import read_topics
-from tests.integration.subscribers.system import Both
+from tests.integration.subscribers.system import AMOUNT, Both
 
 TOPICS = ("notifier.events", "reconciler.events", "payments.commands")
 DETECTED, RESOLVED = "reconciler.mismatch_detected.v1", "reconciler.mismatch_resolved.v1"
@@ -71,11 +71,32 @@ def _told(both: Both, events: list[Record]) -> Iterator[str]:
     runs = Counter(d["run_id"] for d in data[COMPLETED] if d["day"] == both.day.isoformat())
     if (len(runs), runs.total()) != (expected.runs, expected.runs):
         yield f"S15: {runs.total()} ends of {len(runs)} runs, not {expected.runs}"
+    last = max((d for d in data[COMPLETED] if d["run_id"] in runs), key=lambda d: str(d["completed_at"]))
+    yield from _explained(both, last["figures"])
     yield from _same("S9: looks", Counter(d["order_id"] for d in data[LOOK]), Counter(expected.looks))
     issued = Counter(d["order_id"] for d in data[ISSUED])
     yield from _same("S9: issued", issued, Counter(expected.receipts))
     sent = Counter(d["order_id"] for d in data[SENT])
     yield from _same("S9: sent", sent, Counter(expected.receipts) + expected.resent)
+
+
+def _explained(both: Both, figures: list[dict[str, Any]]) -> Iterator[str]:
+    """S26. The last run accounts for each minor unit that we captured, and names what it cannot explain."""
+    expected = both.expected
+    (row,) = figures  # of one day and currency
+    said = Counter({k: row[k] for k in ("captured", "remaining", "waiting", "unexplained") if k in row})
+    said.update(row["by_kind"])
+    captured, phantoms = len(expected.charges), len(expected.looks)
+    strangers = len(expected.opened) - phantoms - len(expected.ended)
+    wanted = {
+        "captured": captured,
+        "remaining": captured,  # the provider has paid out nothing yet
+        "waiting": captured - phantoms,
+        "unexplained": strangers + phantoms,
+        "missing_local": strangers,
+        "missing_provider": phantoms,
+    }
+    yield from _same("S26", said, Counter({what: AMOUNT * number for what, number in wanted.items()}))
 
 
 def _archive(archived: dict[str, tuple[str, bytes]], once: dict[str, Record]) -> Iterator[str]:

@@ -35,6 +35,7 @@ from tests.own_engines import Engines
 from tests.servers import new_database
 
 AMOUNT = 49_900  # of every order here
+LEASE_S = "600"  # the processes live: none of their tasks may have to wait until a lease ends
 SERVICES = ("notifier", "reconciler")
 GROUPS = {
     "notifier.orders.events": "orders.events",
@@ -55,6 +56,7 @@ class Expected:
     resent: Counter[str] = field(default_factory=Counter)  # mails more, by order
     opened: set[str] = field(default_factory=set)  # mismatches
     ended: dict[str, str] = field(default_factory=dict)  # mismatches and how
+    charges: set[str] = field(default_factory=set)  # captured, as we were told
     looks: set[str] = field(default_factory=set)  # orders that payments is to look at again
     runs: int = 0
     parked: Counter[tuple[str, bytes]] = field(default_factory=Counter)  # consumer and body
@@ -68,8 +70,9 @@ class Both:
         self.simulator = simulator
         urls = new_database(engines.postgres.server)
         self.sink = Sink(free_ports(1)[0])
-        self.notifier = Notifier(urls, engines.kafka.bootstrap, "", self.sink)
-        self.reconciler = Reconciler(urls, engines.kafka.bootstrap, "", simulator.base)
+        leases = {f"{service.upper()}_LEASE_S": LEASE_S for service in SERVICES}
+        self.notifier = Notifier(urls, engines.kafka.bootstrap, "", self.sink, more=leases)
+        self.reconciler = Reconciler(urls, engines.kafka.bootstrap, "", simulator.base, more=leases)
         self.expected = Expected()
         self.day = now_utc().date()
 
@@ -116,6 +119,7 @@ class Both:
         return self.charged(order_id, charge_id, f"order_Phantom{order_id}")
 
     def charged(self, order_id: str, charge_id: str, provider_order_id: str, **changes: Any) -> PaymentPaid:
+        self.expected.charges.add(charge_id)
         view = charge(charge_id, provider_order_id, amount=AMOUNT)
         known = {
             "amount": AMOUNT,
