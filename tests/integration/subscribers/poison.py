@@ -65,8 +65,9 @@ def poisons(both: Both, paid: Envelope) -> Iterator[Poison]:
     events.changed(type="payments.payment_paid.v2")
     events.changed(type="payments.payment_imagined.v1", parks=())
     # These are read, and refused when they are to be kept.
-    for order_id, odd in {"o-large": {"amount": 2**70}, "checkpoint/x": {"currency": "inr"}}.items():
-        payment = {"order_id": order_id, "payment_id": f"p-{order_id}"} | odd
+    refused: dict[str, dict[str, Any]] = {"o-large": {"amount": 2**70}, "checkpoint/x": {"currency": "inr"}}
+    for order_id, odd in refused.items():
+        payment = {"order_id": order_id, "payment_id": f"p-{order_id}", **odd}
         events.changed(subject=order_id, data={"payment": payment})
     yield from events.made
 
