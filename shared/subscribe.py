@@ -183,7 +183,8 @@ class Subscriptions:
                 if consumer and consumer.failures > FAILED_READS_MAX:
                     raise Stuck(f"{loop.label}: {consumer.failures} reads in a row failed")
                 judge(loop, sum(waiting.values()), health)
-                await _tidied(loop, [place for place, count in waiting.items() if not count])
+                if quiet := [place for place, count in waiting.items() if not count]:
+                    await _tidied(loop, quiet)
 
     async def _lag(self, loop: Loop[Any], consumer: AIOKafkaConsumer | None) -> dict[int, int]:
         """How many records wait, by partition, of those that are ours."""
