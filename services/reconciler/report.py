@@ -164,8 +164,8 @@ def text(cell: str) -> str:
 
 
 def percent(share: float) -> str:
-    """Never rounded up to all of it: 99.99 % is not 100 %."""
-    return f"{int(share * 10_000) / 100:.2f} %"
+    """Of millionths, never rounded up: 99.99 % is not 100 %."""
+    return f"{round(share * 10**6) // 100 / 100:.2f} %"
 
 
 def age(at: datetime | None, now: datetime) -> str:

@@ -31,7 +31,10 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Stake(msgspec.Struct, frozen=True):
-    """The money in open mismatches of one day, currency and kind. `ours`: it is in our records, too."""
+    """The money in open mismatches of one day, currency and kind, or in accepted ones.
+
+    `ours`: it is in the sums of our records, too.
+    """
 
     day: date
     currency: str
@@ -77,9 +80,11 @@ def explained(parts: Iterable[Part], stakes: Iterable[Stake]) -> list[Figures]:
     for stake in stakes:
         key = (stake.day, stake.currency)
         row = rows.setdefault(key, {})
-        _add(kinds.setdefault(key, {}), stake.kind, stake.amount)
         if not stake.ours:
             _add(row, "moved", stake.amount)
+        if stake.kind == ACCEPTED:
+            continue
+        _add(kinds.setdefault(key, {}), stake.kind, stake.amount)
         oldest[key] = min(oldest.get(key, stake.oldest), stake.oldest)
     return [_figures(key, rows[key], kinds.get(key, {}), oldest.get(key)) for key in sorted(rows)]
 
@@ -100,10 +105,13 @@ def _figures(
 
 
 def _share(unexplained: int, moved: int) -> float:
-    """How much of the money moved is explained, 1 at most; of none nothing is, unless nothing is asked."""
+    """How much of the money moved is explained, in millionths cut off: 1 only where all of it is.
+
+    Of none nothing is, unless nothing is asked.
+    """
     if not unexplained:
         return 1.0
-    return round(max(0.0, 1 - unexplained / moved), 6) if moved else 0.0
+    return max(0, moved - unexplained) * 10**6 // moved / 10**6 if moved else 0.0
 
 
 def summed(rows: Sequence[Figures]) -> Figures:

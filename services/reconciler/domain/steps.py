@@ -35,16 +35,16 @@ class Plan(msgspec.Struct, frozen=True):
 def steps(since: datetime, until: datetime, plan: Plan) -> list[Step]:
     """All steps of a run, in order; they follow from the window alone, so that a run can go on anywhere.
 
-    What must be settled by now is taken in too, and its lines are read again: only now do some of them name
-    the settlement that paid them out.
+    The lines of what must be settled by now are read again: only now do some of them name the settlement that
+    paid them out, or are there at all, under the time at which they began (PayPal: what was pending).
     """
     since = since - timedelta(seconds=plan.overlap_s)
     legs: tuple[Leg, ...] = ("charges", "refunds", "disputes")
     found = [Step("list", leg, since, until) for leg in legs]
     found.append(Step("list", "lines", since, until, slice_s=86_400))
     found += [Step("take", leg, since, until) for leg in legs]
+    earlier, then = (at - timedelta(seconds=plan.due_s) for at in (since, until))
+    found.append(Step("list", "lines", earlier, then, slice_s=86_400))
     if plan.settles:
-        earlier, then = (at - timedelta(seconds=plan.due_s) for at in (since, until))
-        found.append(Step("list", "lines", earlier, then, slice_s=86_400))
         found += [Step("take", leg, earlier, then, unsettled=True) for leg in legs]
     return found

@@ -209,6 +209,8 @@ async def _differs_and_agrees_again(day: Day) -> None:
     found, figures = await day.compared()
     assert found == expected
     assert figures.by_kind == {"missing_local": CAPTURED, "refund": 3_000, "dispute": CAPTURED}
+    ours = figures.captured + figures.refunded + figures.disputed
+    assert figures.moved == ours + figures.unexplained, "none of it is in our records"
     assert (await day.compared())[0] == expected
 
     await day.hear()

@@ -45,13 +45,19 @@ def test_what_remains_is_what_came_in_less_all_that_went_out() -> None:
     assert row.by_kind == {"amount": 400, "missing_local": 9_600}
     assert row.unexplained == 10_000
     assert row.moved == 195_000 + 9_600
-    assert row.explained == round(1 - 10_000 / 204_600, 6)
+    assert row.explained == 0.951124
 
 
 def test_what_nobody_has_compared_is_not_explained() -> None:
     (row,) = explained([part("charge", "not_compared", 1_000, 20, 900)], [])
     assert row.by_kind == {"not_compared": 80}
     assert row.explained == 0.92
+
+
+def test_a_difference_never_rounds_away() -> None:
+    whole = part("charge", "whole", 10**9, 0, 10**9)
+    (row,) = explained([whole], [stake("missing_local", 1)])
+    assert row.explained == 0.999999
 
 
 def test_nothing_unexplained_is_all_of_it() -> None:
@@ -117,7 +123,7 @@ def test_days_add_up_for_each_provider_and_for_each_currency() -> None:
     rupees, yen = found.overall
     assert (rupees.currency, rupees.captured, rupees.fees, rupees.settled) == ("INR", 157_000, 300, 156_700)
     assert (rupees.unexplained, rupees.by_kind) == (40_000, {"missing_local": 40_000})
-    assert rupees.explained == round(1 - 40_000 / (157_000 + 40_000), 6)
+    assert rupees.explained == 0.796954
     assert rupees.oldest_unexplained_at == NOW - timedelta(days=4)
     assert (yen.captured, yen.explained, yen.oldest_unexplained_at) == (900, 1.0, None)
 
@@ -181,6 +187,7 @@ def test_the_page_escapes_what_came_from_outside_and_says_what_is_being_done() -
 
 def test_nearly_all_is_not_all() -> None:
     assert percent(0.999999) == "99.99 %"
+    assert percent(0.57) == "57.00 %"
     assert percent(1.0) == "100.00 %"
 
 

@@ -121,5 +121,8 @@ def test_what_must_be_paid_out_by_now_is_read_and_compared_again() -> None:
     start = WINDOW.since - HOUR
     assert lines == [(start, WINDOW.until), (start - week, WINDOW.until - week)]
     assert [s.leg for s in found if s.unsettled] == ["charges", "refunds", "disputes"]
-    without = steps(WINDOW.since, WINDOW.until, Plan(settles=False, due_s=1.0, overlap_s=0.0))
-    assert not [s for s in without if s.unsettled or s.until != WINDOW.until]
+    without = steps(
+        WINDOW.since, WINDOW.until, Plan(settles=False, due_s=plan.due_s, overlap_s=plan.overlap_s)
+    )
+    assert [(s.since, s.until) for s in without if s.leg == "lines"] == lines
+    assert not [s for s in without if s.unsettled]

@@ -9,6 +9,7 @@ import pytest
 from shared.errors import NotFound, Rejected, Unavailable
 from shared.messages.facts import Seen, SettlementLine
 from shared.providers.paypal import PayPalAdapter
+from tests.contract.providers.contract.driver import until
 from tests.contract.providers.contract.orders import giving_back, request, taking
 from tests.contract.providers.drivers.paypal import paypal_adapter_at
 from tests.contract.simulator.paypal.running import PayPalSimulator, Receiver
@@ -44,6 +45,26 @@ async def test_a_pending_capture_is_pending_until_its_bank_has_spoken(
     ended = await adapter.read_charge(charge.charge_id)
     assert ended.state == state
     assert bool(ended.failure) == (state == "failed")
+
+
+async def test_what_is_pending_is_listed_before_it_is_on_the_balance(
+    adapter: PayPalAdapter, simulator: PayPalSimulator
+) -> None:
+    opened = await adapter.open_order(request("EUR"))
+    simulator.paypal(f"orders/{opened.provider_order_id}/approve", {"outcome": "pending"})
+    charge_id = (await adapter.capture(taking(opened))).charge_id
+    window = datetime.now(UTC) - timedelta(minutes=1), datetime.now(UTC) + timedelta(minutes=1)
+
+    async def listed() -> list[str]:
+        return [c.state async for c in adapter.list_charges(*window) if c.charge_id == charge_id]
+
+    async def lines() -> list[int]:
+        return [x.amount async for x in adapter.list_settlement_lines(*window) if x.charge_id == charge_id]
+
+    assert await until(listed, "the report has it") == ["pending"]
+    assert await lines() == []
+    simulator.paypal(f"captures/{charge_id}/complete")
+    assert (await listed(), await lines()) == (["captured"], [50_000])
 
 
 async def test_a_pending_capture_completes_by_itself(
