@@ -115,14 +115,14 @@ _PARTS = text(f"""
                 LEFT JOIN standing w ON w.object = r.object AND w.subject = r.subject) one) whole
     GROUP BY day, currency, object, reason""")  # noqa: S608 - our own names
 _STAKES = text(f"""
-    SELECT day, currency, reason, CAST(sum(amount) AS bigint), min(at), ours
-    FROM (SELECT m.*, CASE WHEN open THEN kind ELSE 'accepted' END AS reason,
+    SELECT day, currency, why, CAST(sum(amount) AS bigint), min(at), ours
+    FROM (SELECT m.*, CASE WHEN open THEN kind ELSE 'accepted' END AS why,
                  EXISTS (SELECT FROM ({_RECORDS}) r
                          WHERE r.object = m.object AND r.subject = m.subject) AS ours
           FROM mismatches m
           WHERE m.provider = :provider AND m.account = :account AND (m.open OR m.how = 'accepted')
             AND m.at >= :since AND m.at < :until) stake
-    GROUP BY day, currency, reason, ours""")  # noqa: S608 - our own names
+    GROUP BY day, currency, why, ours""")  # noqa: S608 - our own names
 _BY_HAND = text("""
     SELECT order_id, account, marked_by, amount, currency, at FROM charges
     WHERE provider = :provider AND at >= :since AND at < :until AND state = 'captured'

@@ -186,15 +186,14 @@ async def week(own_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Week]:
     await migrate(own_urls.owner("reconciler"), "reconciler", MIGRATIONS)
     draw = random.Random(SEED)
     with ExitStack() as stack:
-        drivers: list[AnyDriver] = []
-        for running, more in (
-            (StripeDriver.running, {}),
-            (PayPalDriver.running, {"refund_pending_s": PENDING_S}),
-            (RazorpayDriver.running, {}),
-        ):
-            folder = tmp_path / str(len(drivers))
+        folders = [tmp_path / name for name in CURRENCIES]
+        for folder in folders:
             folder.mkdir()
-            drivers.append(stack.enter_context(running(folder, time_scale=1, **more)))
+        drivers: list[AnyDriver] = [
+            stack.enter_context(StripeDriver.running(folders[0], time_scale=1)),
+            stack.enter_context(PayPalDriver.running(folders[1], time_scale=1, refund_pending_s=PENDING_S)),
+            stack.enter_context(RazorpayDriver.running(folders[2], time_scale=1)),
+        ]
         calendar = Calendar([driver.simulator for driver in drivers])
         shops = []
         for driver in drivers:

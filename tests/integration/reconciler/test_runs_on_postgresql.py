@@ -35,9 +35,9 @@ async def migrated(own_urls: DatabaseUrls) -> DatabaseUrls:
 async def new_bench(migrated: DatabaseUrls) -> AsyncIterator[NewBench]:
     benches: list[Bench] = []
 
-    def make(ledger: Ledger, turn_s: float = 30.0, **more: bool) -> Bench:
+    def make(ledger: Ledger, turn_s: float = 30.0, *, settles: bool = True) -> Bench:
         memory = Memory(dict(ledger.theirs), list(ledger.lines))
-        benches.append(Bench(migrated, memory, turn_s, **more))
+        benches.append(Bench(migrated, memory, turn_s, settles=settles))
         return benches[-1]
 
     yield make

@@ -240,7 +240,9 @@ class Requests:
 
 
 async def all_runs(shops: Sequence[Shop], now: datetime) -> int:
-    return sum(await asyncio.gather(*(shop.runs(now) for shop in shops)))
+    async with asyncio.TaskGroup() as all_at_once:
+        runs = [all_at_once.create_task(shop.runs(now)) for shop in shops]
+    return sum(run.result() for run in runs)
 
 
 def _at(fact: ChargeFact | RefundFact | DisputeFact) -> datetime:

@@ -115,15 +115,16 @@ async def taken_back(shop: Shop, _day: int, *, heard: bool) -> None:
 
 async def paid_by_cheque(shop: Shop, day: int, *, heard: bool) -> None:
     """Pending at PayPal, and good on the next day."""
-    assert isinstance(shop.driver, PayPalDriver)
+    driver = shop.driver
+    assert isinstance(driver, PayPalDriver)
     opened = await shop.adapter.open_order(request(shop.draw.choice(shop.currencies), 30_000))
-    shop.driver.simulator.paypal(f"orders/{opened.provider_order_id}/approve", {"outcome": "pending"})
+    driver.simulator.paypal(f"orders/{opened.provider_order_id}/approve", {"outcome": "pending"})
     charge = await shop.adapter.capture(taking(opened))
     purchase = Purchase(opened.provider_order_id, charge)
     await shop.hear([purchase])
 
     async def clear() -> None:
-        shop.driver.simulator.paypal(f"captures/{charge.charge_id}/complete")
+        driver.simulator.paypal(f"captures/{charge.charge_id}/complete")
         await shop.happened(purchase, ("status", charge.charge_id), charge.amount, heard=heard)
 
     shop.later[day + 1].append(clear)

@@ -55,7 +55,7 @@ def stripe(book: Json) -> Iterator[Moved]:
     def moved(object_: str, row: Json, amount: int) -> Moved:
         mine = lines[row["id"]]
         return Moved(
-            object_, row["id"], row.get("charge_id", row["id"]), row["currency"].upper(),
+            object_, row["id"], str(row.get("charge_id", row["id"])), row["currency"].upper(),
             _at(row["created"]), amount,
             sum(x["fee"] for x in mine), sum(x["net"] for x in mine if x["payout"]),
             all(x["payout"] for x in mine),
@@ -89,7 +89,7 @@ def _settled(object_: str, row: Json, amount: int, fee: int) -> Moved:
     paid_out = row["settled_by"] is not None
     fees = fee if paid_out else 0
     net = amount - fee if paid_out else 0
-    charge_id, at = row.get("payment_id", row["id"]), _at(row["created_at"])
+    charge_id, at = str(row.get("payment_id", row["id"])), _at(row["created_at"])
     return Moved(object_, row["id"], charge_id, row["currency"], at, amount, fees, net, paid_out)
 
 
@@ -108,7 +108,7 @@ def paypal(book: Json) -> Iterator[Moved]:
 
 def _on_balance(object_: str, row: Json, amount: int, fee: int, *, done: bool = True) -> Moved:
     net = amount - fee if done else 0
-    charge_id, at = row.get("capture_id", row["id"]), _at(row["created_at"])
+    charge_id, at = str(row.get("capture_id", row["id"])), _at(row["created_at"])
     return Moved(object_, row["id"], charge_id, row["currency"], at, amount, fee, net, done)
 
 
