@@ -55,7 +55,8 @@ class RefundFact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class DisputeFact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One dispute of a charge. `closed`: ended without a winner, as an inquiry does.
 
-    `money`: whether the provider has taken the amount back from us, or given it back to us since.
+    `money`: whether the provider has taken the amount back from us, or given it back to us since; `moved_at`
+    when it last did, where the provider says.
     """
 
     dispute_id: str
@@ -68,6 +69,7 @@ class DisputeFact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     reason: str = ""
     respond_by: datetime | None = None
     at: datetime | None = None
+    moved_at: datetime | None = None
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -52,7 +52,10 @@ class Ours(msgspec.Struct, frozen=True, gc=False):
 
 
 class Theirs(msgspec.Struct, frozen=True, gc=False):
-    """The provider's record. `order_id` when its order at the provider is one of ours."""
+    """The provider's record. `order_id` when its order at the provider is one of ours.
+
+    `moved_at`: when a dispute's money moved last, if the provider was asked for that very dispute.
+    """
 
     object: Object
     id: str
@@ -67,6 +70,7 @@ class Theirs(msgspec.Struct, frozen=True, gc=False):
     order_id: str | None = None
     closed: bool = False
     paid: bool = False
+    moved_at: datetime | None = None
 
     @property
     def key(self) -> Key:

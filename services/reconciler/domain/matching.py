@@ -240,8 +240,11 @@ def _dispute(item: Item, terms: Terms) -> Iterator[Found]:
         if settled is not None and not settled.mixed:
             yield from _off(-record.amount, record.currency, settled, "dispute")
         yield from _unsettled(record, settled, terms)
-    elif settled is not None and settled.amount and record.at is not None and terms.overdue(record.at):
-        yield "dispute", abs(settled.amount), settled.currency, 0
+    elif settled is not None and settled.amount:
+        # Months after it was opened: what came back today is in a settlement of the coming days.
+        moved_at = theirs.moved_at or record.at
+        if moved_at is not None and terms.overdue(moved_at):
+            yield "dispute", abs(settled.amount), settled.currency, 0
 
 
 def _word(record: Ours | Theirs) -> tuple[str, int, str]:

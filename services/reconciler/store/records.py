@@ -27,7 +27,7 @@ def theirs_of(fact: Fact, known: dict[str, str]) -> Theirs:
         return Theirs("refund", id_, fact.charge_id, "", fact.state, fact.amount, fact.currency, fact.at)
     return Theirs(
         "dispute", fact.dispute_id, fact.charge_id, "", fact.state, fact.amount, fact.currency, fact.at,
-        money=fact.money,
+        money=fact.money, moved_at=fact.moved_at,
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from shared.errors import Malformed
 from shared.messages.facts import DisputeFact, DisputeMoney, DisputeState
 from shared.providers.paypal.amounts import minor_units
-from shared.providers.paypal.entities import Dispute
+from shared.providers.paypal.entities import Dispute, Movement
 
 _OPEN: dict[str, DisputeState] = {
     "OPEN": "open",
@@ -42,6 +42,7 @@ def dispute(entity: Dispute) -> DisputeFact:
         reason=entity.reason.lower(),
         respond_by=entity.seller_response_due_date,
         at=entity.create_time,
+        moved_at=max((m.initiated_time for m in _movements(entity) if m.initiated_time), default=None),
     )
 
 
@@ -54,11 +55,15 @@ def _state(entity: Dispute) -> DisputeState:
 
 def _money(entity: Dispute, state: DisputeState) -> DisputeMoney:
     """By what moved on our side of it; a dispute that lists no movements has taken money when it was lost."""
-    ours = [each for each in (*entity.fund_movements, *entity.money_movements) if each.ours]
+    ours = _movements(entity)
     if not ours:
         return "withdrawn" if state == "lost" else "none"
     taken = sum(_signed(each.type, each.amount.value, each.amount.currency_code) for each in ours)
     return "withdrawn" if taken > 0 else "reinstated"
+
+
+def _movements(entity: Dispute) -> list[Movement]:
+    return [each for each in (*entity.fund_movements, *entity.money_movements) if each.ours]
 
 
 def _signed(kind: str, value: str, currency: str) -> int:

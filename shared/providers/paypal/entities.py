@@ -104,6 +104,7 @@ class Movement(msgspec.Struct, frozen=True):
     type: str = ""  # DEBIT or CREDIT
     party: str = ""  # RECEIVER is the seller
     affected_party: str = ""  # SELLER
+    initiated_time: datetime | None = None
 
     @property
     def ours(self) -> bool:

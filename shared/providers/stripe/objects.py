@@ -118,6 +118,7 @@ class Moved(msgspec.Struct, frozen=True):
     """What a dispute did to our balance: negative when taken, positive when given back."""
 
     amount: Signed
+    created: Time = 0
 
 
 class Dispute(msgspec.Struct, frozen=True):

@@ -238,6 +238,7 @@ def dispute(entity: Dispute, money: DisputeMoney = "none") -> DisputeFact:
         reason=entity.reason or "",
         respond_by=at(entity.evidence_details.due_by or 0) if entity.evidence_details else None,
         at=at(entity.created),
+        moved_at=at(max((moved.created for moved in entity.balance_transactions), default=0)),
     )
 
 

@@ -153,12 +153,14 @@ class Week:
             if difference in shop.accepted
         ]
 
-    def ended(self) -> int:
-        """How many differences there were that are no more."""
-        return sum(
-            len(self.found[s.name].keys() - self.expected(s, DAYS - 1).keys() - s.accepted.keys())
-            for s in self.shops
-        )
+    def ended(self) -> set[tuple[str, ...]]:
+        """Differences that were found and are no more."""
+        return {
+            (shop.name, *difference)
+            for shop in self.shops
+            for difference in self.found[shop.name].keys() - self.expected(shop, DAYS - 1).keys()
+            if difference not in shop.accepted
+        }
 
     def _line(self, shop: Shop, difference: Difference, money: int) -> tuple[str, ...]:
         kind, subject = difference
@@ -275,10 +277,12 @@ def _differences(week: Week, page: Page, csv: str) -> None:
     for row in shown:
         assert row[6].startswith(_mends(row)), row
     assert f"{len(open_)} differences are open." in page.words
-    assert f"{week.ended()} differences have ended because the books agree again." in page.words
     assert sorted(tuple(row) for row in page.rows("Accepted by a person")) == sorted(accepted)
-    listed = Counter(row["status"] for row in csv_rows(csv) if row["line"] == "mismatch")
-    assert listed == {"open": len(open_), "accepted": len(accepted), "resolved": week.ended()}
+    listed = [row for row in csv_rows(csv) if row["line"] == "mismatch"]
+    ended = {(r["provider"], r["item"], r["subject"]) for r in listed if r["status"] == "resolved"}
+    assert ended == week.ended()
+    assert f"{len(ended)} differences have ended because the books agree again." in page.words
+    assert len(listed) == len(open_) + len(accepted) + len(ended)
 
 
 def _mends(row: list[str]) -> str:

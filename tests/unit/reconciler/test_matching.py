@@ -2,7 +2,7 @@
 
 import os
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -128,6 +128,19 @@ def test_where_nothing_is_settled_nothing_is_unsettled() -> None:
     late = Terms(settled_until=DAY + timedelta(days=90))
     assert [d.kind for d in compare(item, late)] == ["unsettled"]
     assert compare(item, replace(late, settles=False)) == []
+
+
+def test_money_that_a_dispute_gave_back_lately_may_be_in_no_line_yet() -> None:
+    ours = charge("disp_1", object="dispute", state="won", money="reinstated")
+    terms = Terms(due_s=7 * 86_400.0, settled_until=DAY + timedelta(days=90))
+
+    def differs(moved_at: datetime | None) -> bool:
+        item = Item("dispute", "disp_1", ours, theirs(ours, moved_at=moved_at), settled(-50_000, "INR", ""))
+        return [d.kind for d in compare(item, terms)] == ["dispute"]
+
+    assert differs(None), "three months after it was opened"
+    assert differs(DAY + timedelta(days=83))
+    assert not differs(DAY + timedelta(days=84))
 
 
 def settled(amount: int, currency: str, rate: str) -> Settled:

@@ -116,6 +116,9 @@ async def a_dispute_is_read_with_its_money_to_its_end(adapter: Adapter, driver: 
         kept = "reinstated" if at_once else "none"
         assert (decided.state, decided.money) == (("won", kept) if won else ("lost", "withdrawn"))
         assert await adapter.read_dispute(dispute_id) == decided
+        moments = [moment.replace(microsecond=0) for moment in (decided.at, decided.moved_at) if moment]
+        assert moments == sorted(moments)
+        assert len(moments) == (2 if at_once else 1)
         with pytest.raises(NotFound):
             await adapter.read_dispute(dispute_id[:-1] + ("0" if dispute_id[-1] != "0" else "1"))
 
