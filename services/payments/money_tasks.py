@@ -16,6 +16,7 @@ from shared.messages.facts import (
     CaptureUnanswered,
     ChargeFact,
     RefundEnded,
+    RefundFact,
     RefundUnanswered,
 )
 from shared.providers.base import Adapter, CaptureRequest, RefundRequest
@@ -93,7 +94,7 @@ class MoneyPerformers:
         try:
             wanted = _refund(request)
             if request.tries or not task.first:
-                fact = await adapter.find_refund(wanted)
+                fact = await _done_before(adapter, wanted)
             if fact is None:
                 fact = await adapter.refund(wanted)
         except Rejected as refused:
@@ -138,6 +139,14 @@ async def _taken(adapter: Guarded, request: CaptureTask) -> ChargeFact | None:
         return await adapter.read_charge(request.charge_id)
     charges = (await adapter.read(request.provider_order_id)).charges
     return next((c for c in charges if c.state in ("captured", "pending")), None)
+
+
+async def _done_before(adapter: Guarded, wanted: RefundRequest) -> RefundFact | None:
+    """The refund that an earlier try made. A look that is refused does not say that there is none."""
+    try:
+        return await adapter.find_refund(wanted)
+    except Rejected as refused:
+        raise OutcomeUnknown(refused.code, f"it cannot be looked up: {refused.detail}") from refused
 
 
 def _ended(request: CaptureTask, charge: ChargeFact | None, refused: str = "") -> CaptureEnded:

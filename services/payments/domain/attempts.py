@@ -6,8 +6,9 @@ from msgspec.structs import replace
 
 from services.payments.domain.answers import create_answer
 from services.payments.domain.follow_up import with_attempt
+from services.payments.domain.looks import look_task
 from services.payments.domain.opening import open_task
-from services.payments.domain.orders import look_task, not_found
+from services.payments.domain.orders import not_found
 from services.payments.domain.settle import VERIFY_LOOK, settle
 from services.payments.domain.state import Asker, Attempt, Payment, Policy, Waiter
 from services.payments.domain.switching import choose, failed_over, with_new_attempt

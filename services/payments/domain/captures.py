@@ -11,13 +11,14 @@ from services.payments.domain.follow_up import (
     approval_task,
     capture_task,
     flag,
+    payable,
     taking,
     with_attempt,
     with_charge,
 )
 from services.payments.domain.orders import not_found
 from services.payments.domain.settle import settle
-from services.payments.domain.state import Asker, Charge, Payment, Policy
+from services.payments.domain.state import Asker, Attempt, Charge, Payment, Policy
 from shared.decision import Decision, Task
 from shared.errors import Rejected
 from shared.messages.facts import CaptureEnded, CaptureUnanswered
@@ -32,7 +33,7 @@ def capture_payment(
 ) -> Decision[Payment]:
     """Takes an authorisation, or a part of it where the provider can; the rest is released."""
     if not payment.registered:
-        return Decision(payment, answers=not_found(asker))
+        return Decision(payment, answers=not_found(asker, command.idempotency))
     try:
         charge = _charge_to_take(payment)
         amount = _amount(payment, charge, command.amount, policy)
@@ -80,21 +81,44 @@ def capture_ended(payment: Payment, result: CaptureEnded, now: datetime, policy:
     if result.charge is not None:
         after = charges_learned(payment, result.provider, (result.charge,), now)
     attempt = next((a for a in after.attempts if a.id == result.attempt_id), None)
-    if result.number and attempt is not None and _was_declined(result):
-        declined = max(attempt.captures_declined, result.number)
-        # every approval and return of the buyer until now belongs to the capture that was declined
-        ended = replace(
-            attempt, captures_declined=declined, captured_for=attempt.verify_asked, approved=False
-        )
-        after = with_attempt(after, ended)
+    news = attempt is not None and result.number > attempt.captures_declined
+    if attempt is not None and news and _was_declined(after, result):
+        after = with_attempt(after, _declined(attempt, result.number))
     if result.refused and result.charge is not None and result.charge.state == "authorized":
         after = flag(after, "capture_refused", result.charge.charge_id, result.refused, now)
     return settle(payment, after, now, policy)
 
 
-def _was_declined(result: CaptureEnded) -> bool:
-    """Whether this capture of an approval is over without money; then the buyer may approve again."""
-    return bool(result.refused) or (result.charge is not None and result.charge.state == "failed")
+def _was_declined(payment: Payment, result: CaptureEnded) -> bool:
+    """Whether this capture of an approval is over without money, as this says or as is known by now."""
+    if result.refused or result.charge is None:
+        return bool(result.refused)
+    ref = result.provider, result.charge.charge_id
+    return any(c.ref == ref and c.state == "failed" for c in payment.charges)
+
+
+def _declined(attempt: Attempt, number: int) -> Attempt:
+    """Then the buyer may approve again; every approval and return until now belongs to that capture."""
+    return replace(
+        attempt,
+        captures_declined=max(attempt.captures_declined, number),
+        captured_for=attempt.verify_asked,
+        approved=False,
+    )
+
+
+def pending_captures_declined(before: Payment, after: Payment) -> Payment:
+    """The payment after captures of approvals that the provider held for a while, and then declined."""
+    held = {c.ref for c in before.charges if c.state == "pending"}
+    for charge in after.charges:
+        if charge.state != "failed" or charge.ref not in held:
+            continue
+        for attempt in after.attempts:
+            of_this = attempt.provider == charge.provider
+            of_this = of_this and attempt.provider_order_id == charge.provider_order_id
+            if of_this and attempt.capturing:
+                after = with_attempt(after, _declined(attempt, attempt.captures_asked))
+    return after
 
 
 def capture_unanswered(
@@ -114,7 +138,9 @@ def capture_unanswered(
 
 
 def _same_again(payment: Payment, result: CaptureUnanswered, delay_s: float, tries: int) -> Task | None:
-    """The same capture under the same key, or none when its end is known."""
+    """The same capture under the same key; none when its end is known, or nothing may be taken any more."""
+    if not payable(payment):
+        return None  # what the call did is read (`captures_cut_off`)
     if result.number:
         attempt = next((a for a in payment.attempts if a.id == result.attempt_id), None)
         known = attempt is None or attempt.captures_declined >= result.number

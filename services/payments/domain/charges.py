@@ -53,5 +53,7 @@ def _joined(payment: Payment, known: Charge, new: Charge) -> Charge:
         return CHARGE_RANK[charge.state], payment.fits(charge), charge.amount, charge.currency
 
     if height(new) <= height(known):
+        if known.state == "authorized":  # not every message of one says when it lapses
+            return replace(known, capture_before=known.capture_before or new.capture_before)
         return known
     return replace(new, capture_before=new.capture_before or known.capture_before)

@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from services.payments.domain.answers import status_answer
+from services.payments.domain.captures import pending_captures_declined
 from services.payments.domain.charges import charges_learned
 from services.payments.domain.disputes import disputes_learned
 from services.payments.domain.follow_up import flag, with_attempt
-from services.payments.domain.orders import late_look, late_looks, look_task, not_found
+from services.payments.domain.looks import look_task
+from services.payments.domain.orders import late_look, late_looks, not_found
 from services.payments.domain.refunds import refunds_learned
 from services.payments.domain.settle import VERIFY_LOOK, settle
 from services.payments.domain.state import Asker, Attempt, Charge, Payment, Policy, Waiter
@@ -58,7 +60,9 @@ def seen(
 
     `answered`: the payment with what this read settles beside the facts, the buyer's return for one.
     """
-    after = charges_learned(answered or payment, provider, what.charges, now)
+    before = answered or payment
+    after = charges_learned(before, provider, what.charges, now)
+    after = pending_captures_declined(before, after)
     after = _attempts_learned(after, provider, what)
     after = disputes_learned(refunds_learned(after, provider, what.refunds, now), provider, what.disputes)
     return settle(payment, after, now, policy, tasks=_lapse_tasks(payment, after, now, policy))
@@ -84,10 +88,10 @@ def _attempts_learned(payment: Payment, provider: str, what: Seen) -> Payment:
 
 
 def _lapse_tasks(before: Payment, after: Payment, now: datetime, policy: Policy) -> tuple[Task, ...]:
-    """A warning before each new authorisation that waits for a person to capture it lapses."""
+    """A warning before an authorisation lapses that waits for a person; once it is known when that is."""
     if after.capture != "manual":
         return ()
-    known = {c.ref for c in before.charges if c.state == "authorized"}
+    known = {c.ref for c in before.charges if c.state == "authorized" and c.capture_before}
     waiting = [
         c for c in after.charges if c.state == "authorized" and c.capture_before and c.ref not in known
     ]

@@ -223,8 +223,13 @@ def approval_task(payment: Payment, attempt: Attempt, delay_s: float = 0.0, trie
         "number": number,
         "tries": tries,
     }
-    key = f"capture:{attempt.id}:{number}"
-    return Task("capture", key, payment.order_id, msgspec.json.encode(request), delay_s, CAPTURE)
+    payload = msgspec.json.encode(request)
+    return Task("capture", approval_key(attempt), payment.order_id, payload, delay_s, CAPTURE)
+
+
+def approval_key(attempt: Attempt) -> str:
+    """The key of the task that takes the newest approval of an attempt."""
+    return f"capture:{attempt.id}:{attempt.captures_asked}"
 
 
 # --- orders at providers that nobody needs any more ---------------------------------------------------------

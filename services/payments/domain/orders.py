@@ -9,10 +9,12 @@ from msgspec.structs import replace
 
 from services.payments.domain.answers import status_answer
 from services.payments.domain.follow_up import flag
-from services.payments.domain.settle import LOOK, settle
+from services.payments.domain.looks import look_task
+from services.payments.domain.settle import settle
 from services.payments.domain.state import Asker, Attempt, Payment, Policy
 from shared.decision import Answer, Decision, Outgoing, Task
 from shared.errors import Rejected
+from shared.messages.base import IdempotencyKey
 from shared.messages.orders import OrderPlaced
 from shared.messages.payments import CancelOrder
 
@@ -113,23 +115,11 @@ def late_look(payment: Payment, attempt: Attempt, policy: Policy, round_: int) -
     return (look_task(payment, attempt.id, "late", delay_s, round_),)
 
 
-def look_task(payment: Payment, attempt_id: str, reason: str, delay_s: float, round_: int = 0) -> Task:
-    """A scheduled read of one attempt; at most one waits per attempt."""
-    attempt = next(a for a in payment.attempts if a.id == attempt_id)
-    request = {
-        "order_id": payment.order_id,
-        "attempt_id": attempt.id,
-        "provider": attempt.provider,
-        "provider_order_id": attempt.provider_order_id,
-        "reason": reason,
-        "round": round_,
-    }
-    return Task("look", f"look:{attempt.id}", payment.order_id, msgspec.json.encode(request), delay_s, LOOK)
-
-
-def not_found(asker: Asker) -> tuple[Answer, ...]:
-    """The answer to a command about an order that we do not hold."""
-    return (Answer(asker.correlation_id, "order-not-found", detail="no such order is held here"),)
+def not_found(asker: Asker, key: IdempotencyKey | None = None) -> tuple[Answer, ...]:
+    """The answer to a command about an order that we do not hold; kept under the asker's key, if any."""
+    stored = (key.principal, key.key) if key else None
+    detail = "no such order is held here"
+    return (Answer(asker.correlation_id, "order-not-found", detail=detail, stored_under=stored),)
 
 
 def _refused(payment: Payment, asker: Asker, refused: Rejected) -> Decision[Payment]:

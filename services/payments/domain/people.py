@@ -6,6 +6,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from services.payments.domain.answers import refusal, status_answer, yes
+from services.payments.domain.follow_up import taking
 from services.payments.domain.orders import not_found
 from services.payments.domain.settle import settle
 from services.payments.domain.state import BY_HAND, Asker, Charge, Payment, Policy
@@ -21,14 +22,14 @@ def mark_payment(
     """Paid, because a person says so: a line of its own in the books, with source, person and reason."""
     key = command.idempotency
     if not payment.registered:
-        return Decision(payment, answers=not_found(asker))
+        return Decision(payment, answers=not_found(asker, key))
     if not (command.source and command.person and command.reason):
         return refusal(payment, asker, "invalid-field", "source, person and reason must be given", key)
     if payment.standing is not None:
         return refusal(payment, asker, "already-paid", "this order is paid", key)
     if payment.closed is not None and not policy.reopens_late:
         return refusal(payment, asker, "order-closed", f"this order is {payment.closed}", key)
-    if any(c.state in ("pending", "authorized") for c in payment.charges):
+    if taking(payment) or any(c.state in ("pending", "authorized") for c in payment.charges):
         detail = "a payment of this order is under way: wait for its end, or cancel it"
         return refusal(payment, asker, "attempt-in-flight", detail, key)
     marked = Charge(
@@ -53,7 +54,7 @@ def resolve_flag(
     """The flag stays on record with who dealt with it and why; it no longer asks for attention."""
     key = command.idempotency
     if not payment.registered:
-        return Decision(payment, answers=not_found(asker))
+        return Decision(payment, answers=not_found(asker, key))
     if not (command.person and command.reason):
         return refusal(payment, asker, "invalid-field", "person and reason must be given", key)
     wanted = (command.flag, command.subject)

@@ -37,7 +37,7 @@ def refund_payment(
     """Reserves what is to go back, and gives it back by a task. Refused above what is left, with what is."""
     key = command.idempotency
     if not payment.registered:
-        return Decision(payment, answers=not_found(asker))
+        return Decision(payment, answers=not_found(asker, key))
     name = f"{key.principal}/{key.key}" if key else f"refund/{len(payment.refunds)}"
     refund_id = new_refund_id(payment, name)
     if _known(payment, refund_id) is not None:  # the stored answer is gone by now; the refund is not
@@ -135,6 +135,9 @@ def refunds_learned(payment: Payment, provider: str, facts: Iterable[RefundFact]
         if known is None:
             made = _made_elsewhere(payment, provider, fact, now)
             payment = replace(payment, refunds=(*payment.refunds, made))
+            if _known(payment, fact.reference) is not None:
+                note = f"{fact.amount} {fact.currency}: {provider} made {fact.refund_id} besides or after all"
+                payment = flag(payment, "refund_mismatch", fact.reference, note, now)
             continue
         if (known.amount, known.currency) != (fact.amount, fact.currency):
             note = f"{fact.amount} {fact.currency} instead of {known.amount} {known.currency}"
@@ -175,12 +178,16 @@ def _made_elsewhere(payment: Payment, provider: str, fact: RefundFact, now: date
 
 
 def _refund_of(payment: Payment, provider: str, fact: RefundFact) -> Refund | None:
-    for refund in payment.refunds:
-        if refund.provider == provider and fact.refund_id == refund.provider_refund_id:
-            return refund
-        if fact.reference == refund.id:
-            return refund
-    return None
+    """Ours by the provider's id; by our reference only while ours waits to hear that id.
+
+    Another one under the same reference is more money that went back: one that the provider made although
+    it had refused, or made twice.
+    """
+    ours = [r for r in payment.refunds if r.provider == provider]
+    if named := next((r for r in ours if r.provider_refund_id == fact.refund_id), None):
+        return named
+    waiting = (r for r in ours if r.provider_refund_id is None and r.state != "failed")
+    return next((r for r in waiting if r.id == fact.reference), None)
 
 
 def _known(payment: Payment, refund_id: str) -> Refund | None:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from services.payments.domain.answers import answered
 from services.payments.domain.follow_up import follow_up
+from services.payments.domain.looks import captures_cut_off
 from services.payments.domain.snapshot import dispute_view, refund_view, snapshot
 from services.payments.domain.state import Payment, Policy
 from services.payments.domain.status import may_move, status_of
@@ -33,7 +34,7 @@ from shared.messages.payments import (
 )
 
 EVENTS = "payments.events"
-OPEN_ORDER, VERIFY_LOOK, LOOK = 20, 30, 60  # task priorities: lower goes first
+OPEN_ORDER, VERIFY_LOOK = 20, 30  # task priorities: lower goes first
 
 
 def settle(
@@ -52,6 +53,7 @@ def settle(
     Nothing changed: nothing is said. `created`: the order itself is new or has new content.
     """
     after, following, over = follow_up(after, now, policy)
+    cut_off, looks = captures_cut_off(before, after)
     status, detail = status_of(after)
     after = replace(after, status=status, detail=detail)
     if not may_move(before, after):
@@ -66,8 +68,8 @@ def settle(
     return Decision(
         after,
         events=_said(after, before.version, happened, now) if happened else (),
-        tasks=tasks + following,
-        dropped=dropped + over + _needless(before, after),
+        tasks=tasks + following + looks,
+        dropped=dropped + over + cut_off + _needless(before, after),
         answers=answers,
     )
 

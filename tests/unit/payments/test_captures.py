@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 
+import pytest
 from msgspec.structs import replace
 
 from services.payments.domain import facts
 from services.payments.domain.amounts import amounts_of
 from services.payments.domain.captures import capture_ended, capture_payment, capture_unanswered
 from services.payments.domain.orders import cancel_order
+from services.payments.domain.people import mark_payment
 from shared.messages.facts import (
     CaptureEnded,
     CaptureUnanswered,
@@ -17,7 +19,7 @@ from shared.messages.facts import (
     Seen,
     WebhookContent,
 )
-from shared.messages.payments import CancelOrder, CapturePayment, ConfirmCheckout
+from shared.messages.payments import CancelOrder, CapturePayment, ConfirmCheckout, MarkPayment
 from tests.unit.payments.examples import AMOUNT, SOMEONE, THREE, Story, charge
 
 
@@ -212,3 +214,70 @@ def test_a_pending_capture_is_processing_until_it_ends() -> None:
     assert (story.payment.status, story.payment.detail) == ("processing", "provider_pending")
     story.heard(charge("captured", "CAP-1"), provider="paypal")
     assert story.payment.status == "paid"
+
+
+def test_a_pending_capture_that_is_declined_in_the_end_lets_the_buyer_approve_again() -> None:
+    story = capture_of_approval(approved(), charge("pending", "CAP-1"))
+    story.heard(charge("failed", "CAP-1"), provider="paypal")
+    assert (story.payment.status, story.payment.detail) == ("failed", "declined")
+    look(came_back(story), verify=1)
+    (request,) = story.asked("capture")
+    assert request["key"] == f"{story.payment.attempts[0].id}-c2"
+    capture_of_approval(story, charge("pending", "CAP-1"))  # the first one's own answer, much too late
+    assert story.payment.attempts[0].capturing
+
+
+def test_a_decline_that_is_seen_before_the_capture_is_answered_as_pending_is_a_decline() -> None:
+    story = approved().heard(charge("failed", "CAP-1"), provider="paypal")
+    assert story.payment.detail == "provider_pending"  # the call may be another one's
+    capture_of_approval(story, charge("pending", "CAP-1"))
+    assert (story.payment.status, story.payment.detail) == ("failed", "declined")
+
+
+def unanswered(story: Story, provider: str) -> Story:
+    """The capture that was on its way got no answer."""
+    attempt = story.payment.attempts[0]
+    unknown = CaptureUnanswered(
+        order_id="order-1", provider=provider, attempt_id=attempt.id,
+        charge_id="pay_1" if provider == "stripe" else "", number=attempt.captures_asked,
+    )  # fmt: skip
+    return story.tell(capture_unanswered(story.payment, unknown, story.now, story.policy))
+
+
+@pytest.mark.parametrize("provider", ["stripe", "paypal"])
+def test_an_unknown_capture_is_read_and_not_repeated_once_the_order_is_cancelled(provider: str) -> None:
+    story = capture(authorized()) if provider == "stripe" else approved()
+    story.tell(cancel_order(story.payment, CancelOrder(order_id="order-1"), SOMEONE, story.now, story.policy))
+    unanswered(story, provider)
+    assert story.asked("capture") == []
+    looks = [t for t in story.open_tasks.values() if t.key.startswith("asked:")]
+    assert [t.delay_s for t in looks] == [60.0]  # when the call has ended, whatever it did
+
+
+def test_an_unknown_capture_is_not_repeated_once_another_one_paid_the_order() -> None:
+    story = Story(policy=THREE).awaiting_buyer().heard(charge("authorized"))
+    story.heard(charge("captured", "pay_2"))
+    unknown = CaptureUnanswered(order_id="order-1", provider="razorpay", charge_id="pay_1")
+    story.tell(capture_unanswered(story.payment, unknown, story.now, story.policy))
+    assert story.asked("capture") == []
+
+
+def test_when_an_authorisation_lapses_may_be_learned_after_it_was_seen() -> None:
+    """Stripe's event of the intent does not say it, its event of the charge does; either may come first."""
+    story = Story(policy=THREE).placed(capture="manual").asked_to_pay("stripe").opened()
+    story.heard(charge("authorized"), provider="stripe")
+    until = story.now + timedelta(days=7)
+    for _ in range(2):
+        story.heard(replace(charge("authorized"), capture_before=until), provider="stripe")
+        story.heard(charge("authorized"), provider="stripe")
+    assert story.payment.charges[0].capture_before == until
+    assert story.open_tasks["lapse:pay_1"].delay_s == timedelta(days=6).total_seconds()
+
+
+def test_nobody_marks_an_order_as_paid_while_its_capture_is_under_way() -> None:
+    """Two payments would stand, and the buyer's own would go back."""
+    story = approved()
+    command = MarkPayment(order_id="order-1", source="bank", person="Asha", reason="paid by transfer")
+    story.tell(mark_payment(story.payment, command, SOMEONE, story.now, story.policy))
+    assert story.answered()[0] == "attempt-in-flight"
+    assert not story.payment.charges

@@ -7,7 +7,7 @@ import pytest
 
 from services.payments.task_requests import CancelTask, CaptureTask, OpenRequest, RefundTask
 from services.payments.tasks import Performers
-from shared.errors import OutcomeUnknown, Rejected, Unavailable
+from shared.errors import NotFound, OutcomeUnknown, Rejected, Unavailable
 from shared.messages.facts import (
     AttemptUnanswered,
     CancelEnded,
@@ -37,8 +37,11 @@ class Provider(RazorpayAdapter):
         self.captures: list[CaptureRequest] = []
         self.fails: Exception | None = None
         self.refuses: Rejected | None = None
+        self.hides: Rejected | None = None
 
     async def find_refund(self, request: RefundRequest) -> RefundFact | None:
+        if self.hides:
+            raise self.hides
         return self.refunds.get(request.key)
 
     async def refund(self, request: RefundRequest) -> RefundFact:
@@ -118,6 +121,18 @@ def test_a_refund_that_a_process_did_before_it_died_is_found_and_not_done_again(
 def test_a_refund_without_an_answer_is_unknown(provider: Provider) -> None:
     provider.fails = LOST
     assert isinstance(perform(provider, "refund", REFUND), RefundUnanswered)
+
+
+@pytest.mark.parametrize("claims", [1, 2])
+def test_a_refund_that_cannot_be_looked_up_is_unknown_and_not_refused(
+    provider: Provider, claims: int
+) -> None:
+    """Refused, its amount would be free again, though it may have gone back already."""
+    provider.hides = NotFound("not-found", "no such order")
+    request = msgspec.structs.replace(REFUND, tries=2 - claims)
+    result = perform(provider, "refund", request, claims=claims)
+    assert isinstance(result, RefundUnanswered)
+    assert not provider.refunds
 
 
 def test_every_try_of_a_refund_has_the_same_key(provider: Provider) -> None:

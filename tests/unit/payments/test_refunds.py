@@ -209,3 +209,27 @@ def test_what_comes_back_to_a_surplus_goes_back_too() -> None:
     story.heard(refunds=(replace(elsewhere, state="failed"),))
     assert [request["amount"] for request in story.asked("refund")] == [AMOUNT - 1000, 1000]
     assert len({request["refund_id"] for request in story.asked("refund")}) == 2
+
+
+def test_a_refund_that_the_provider_made_after_it_had_refused_it_is_in_our_books() -> None:
+    story = ended(refund(Story().paid()), None)
+    mine = story.payment.refunds[0]
+    story.heard(refunds=(fact("succeeded", AMOUNT, reference=mine.id),))
+    assert (story.payment.status, amounts_of(story.payment).net) == ("refunded", 0)
+    assert refund(story, key="k2").answered()[0] == "nothing-to-refund"
+    assert [(f.reason, f.subject) for f in story.payment.flags] == [("refund_mismatch", mine.id)]
+
+
+def test_a_refund_that_the_provider_made_twice_is_counted_twice_and_told() -> None:
+    story = ended(refund(Story().paid(), 10_000), "succeeded")
+    mine = story.payment.refunds[0]
+    for _ in range(2):
+        story.heard(refunds=(fact("succeeded", 10_000, "rfnd_2", reference=mine.id),))
+    assert amounts_of(story.payment).refunded == 20_000
+    assert [(f.reason, f.subject) for f in story.payment.flags] == [("refund_mismatch", mine.id)]
+
+
+def test_a_key_that_asked_for_an_unknown_order_is_answered_so_again() -> None:
+    """Not `in-progress` for ever: nothing runs under it."""
+    (answer,) = refund(Story()).answers
+    assert (answer.code, answer.stored_under) == ("order-not-found", ("shop", "k1"))
