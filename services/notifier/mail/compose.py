@@ -5,6 +5,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from pathlib import Path
+from unicodedata import normalize
 
 from jinja2 import FileSystemLoader, StrictUndefined, Template, select_autoescape
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -13,6 +14,9 @@ from services.notifier.domain.state import Mail
 from services.notifier.mail.letters import Letter
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_OWN_LETTERS = frozenset("ßẞς")
+_QUOTED = frozenset('()<>@,:;.\\"[]')
+_QUOTABLE_MAX = 50  # characters with their backslashes: so many stand whole on the header's first line
 
 
 class Composer:
@@ -50,7 +54,7 @@ class Composer:
         message = EmailMessage(policy=SMTP)
         message["Subject"] = letter.subject
         message["From"] = self.sender
-        message["To"] = Address(display_name=letter.to, addr_spec=wire_address(mail.recipient))
+        message["To"] = Address(display_name=_unquoted(letter.to), addr_spec=wire_address(mail.recipient))
         if self._reply_to:
             message["Reply-To"] = self._reply_to
         message["Message-ID"] = mail.message_id
@@ -76,7 +80,24 @@ class Composer:
 def wire_address(address: str) -> str:
     """The address as mail servers without SMTPUTF8 take it: the domain in its ASCII form."""
     local, _, domain = address.partition("@")
-    return f"{local}@{domain.encode('idna').decode('ascii')}"
+    return f"{local}@{'.'.join(_ascii(label) for label in domain.split('.'))}"
+
+
+def _ascii(label: str) -> str:
+    """Letters of their own since IDNA 2008 stay what they are: the codec makes `ss` of `ß`, a stranger's."""
+    if not _OWN_LETTERS.intersection(label):
+        return label.encode("idna").decode("ascii")
+    lower = normalize("NFC", "".join(letter.lower() for letter in label))
+    return f"xn--{lower.encode('punycode').decode('ascii')}"
+
+
+def _unquoted(name: str) -> str:
+    """The name; a long one without what has to be quoted. The library breaks a long quoted name into lines
+    without its quotes, and each comma in it then ends an address.
+    """
+    if len(name) + sum(name.count(c) for c in '\\"') <= _QUOTABLE_MAX:
+        return name
+    return " ".join("".join(" " if c in _QUOTED else c for c in name).split())
 
 
 def _address(text: str) -> Address:

@@ -2,6 +2,7 @@ import email
 from email.message import EmailMessage
 from email.policy import default
 
+import idna
 import pytest
 
 from services.notifier.domain.state import Mail
@@ -66,8 +67,16 @@ def test_the_same_document_gives_the_same_message_id_and_date() -> None:
     assert first["Date"] == second["Date"] == "Thu, 12 Mar 2026 14:06:00 +0000"
 
 
+LONG_NAMES = (
+    "Smith, Johnson & Partners International Holdings Limited, Accounts Payable Department, Floor 3",
+    f"thief@x.test, {'x' * 100}", "a," * 60, "x y, " * 10, '"' * 60, "\\" * 50, "." * 120,
+    f"(x) <y>; {'é,' * 50}",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    "name", ["A\r\nBcc: thief@x.test", "A\nSubject: hi\n\nbody", 'A" <thief@x.test>, "', "\0"]
+    "name",
+    ["A\r\nBcc: thief@x.test", "A\nSubject: hi\n\nbody", 'A" <thief@x.test>, "', "\0", *LONG_NAMES],
 )
 def test_no_name_can_add_a_header_or_a_recipient(name: str) -> None:
     message = sent(placed(customer=Customer(name=name, email="asha@buyer.test")))
@@ -99,8 +108,15 @@ def test_the_mail_speaks_the_readers_language() -> None:
     assert german["Content-Language"] == "de-DE"
 
 
-def test_an_international_domain_goes_out_in_ascii() -> None:
-    assert wire_address("a@münchen.test") == "a@xn--mnchen-3ya.test"
+def test_a_name_with_a_comma_stands_as_it_is() -> None:
+    message = sent(placed(customer=Customer(name="Rao, Asha", email="asha@buyer.test")))
+    assert [a.display_name for a in message["To"].addresses] == ["Rao, Asha"]
+
+
+@pytest.mark.parametrize("domain", ["münchen.test", "straße.test", "βόλος.test", "ΟΔΟΣ.test", "Grüße.straße"])
+def test_an_international_domain_goes_out_in_ascii_and_is_no_other_domain(domain: str) -> None:
+    assert wire_address(f"a@{domain}") == f"a@{idna.encode(domain, uts46=True).decode()}"
+    assert wire_address("a@straße.test") != wire_address("a@strasse.test")
 
 
 def test_a_credit_note_comes_with_its_pdf_and_says_what_goes_back() -> None:
