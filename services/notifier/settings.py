@@ -1,6 +1,7 @@
 """The notifier's settings, from `NOTIFIER_…`."""
 
 from datetime import datetime
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
@@ -9,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.notifier.domain.addresses import is_address
+from services.notifier.mail.smtp import trusting
 from shared.settings import HttpSettings, Section, ServiceSettings
 
 KEY_LENGTH_MIN = 32  # RFC 7518, 3.2: a key for HS256 has at least 256 bits
@@ -27,6 +29,30 @@ class SmtpSettings(Section):
     sender: str
     reply_to: str = ""
     connections: int = Field(default=8, ge=1, le=100)  # at once, per instance; a slow mail holds only its own
+
+    @field_validator("sender", "reply_to")
+    @classmethod
+    def _has_one_address(cls, text: str) -> str:
+        address = parseaddr(text)[1]
+        if text and not (address.isascii() and is_address(address)):
+            raise ValueError(f"{text!r} is neither an address nor like `Bluebird Books <a@bluebird.example>`")
+        return text
+
+    @field_validator("sender")
+    @classmethod
+    def _is_given(cls, text: str) -> str:
+        if not text:
+            raise ValueError("mails need a sender")
+        return text
+
+    @field_validator("ca_file")
+    @classmethod
+    def _can_be_trusted(cls, file: str | None) -> str | None:
+        try:
+            trusting(file or None)
+        except OSError as error:
+            raise ValueError(f"{file}: {error}") from None
+        return file or None
 
 
 class ShopSettings(Section):

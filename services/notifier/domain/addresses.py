@@ -23,6 +23,7 @@ PAUSES = {"away": Backoff(2.0, 60.0), "unclear": Backoff(5.0, 300.0), "later": B
 _ADDRESS = re.compile(
     r"""[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)*[^\W_][\w-]*"""
 )
+_LIKE_ONE = re.compile(r"[^\s<>()\[\],;:\"']+@[^\s<>()\[\],;:\"']+")
 
 
 def is_address(text: str) -> bool:
@@ -30,6 +31,11 @@ def is_address(text: str) -> bool:
     local, _, _ = text.partition("@")
     dots_ok = not (local.startswith(".") or local.endswith(".") or ".." in local)
     return len(text) <= ADDRESS_LENGTH_MAX and dots_ok and _ADDRESS.fullmatch(text) is not None
+
+
+def without_addresses(text: str) -> str:
+    """What a server says, without whom it is about: it may spell an address its own way, or forward it."""
+    return _LIKE_ONE.sub("<address>", text)
 
 
 def pause_s(message_id: str, why: str, attempts: int, time_scale: float) -> float:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from services.notifier.domain.addresses import is_address
+from services.notifier.domain.addresses import is_address, without_addresses
 from services.notifier.domain.mailing import failed, mail_task
 from services.notifier.domain.state import Mail, Order, Resend
 from shared.decision import Decision, Outgoing
@@ -40,9 +40,7 @@ def on_record_bounce(order: Order, command: RecordBounce, now: datetime) -> Deci
     mail = next((m for m in order.mails if m.message_id == command.message_id), None)
     if mail is None or mail.state == "bounced":
         return Decision(order, outcome="ignored")
-    answer = command.reason[:500]
-    if mail.recipient:
-        answer = answer.replace(mail.recipient, "<recipient>")
+    answer = without_addresses(command.reason)[:500]
     mail = replace(mail, state="bounced", last_answer=answer, settled_at=now)
     event = failed(order, mail, f"bounced: {answer}", now)
     return Decision(order.with_mail(mail), events=(event,), dropped=(mail_task(order, mail).key,))

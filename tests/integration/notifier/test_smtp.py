@@ -39,7 +39,13 @@ async def test_a_mail_is_taken_as_it_was_written(sink: Sink) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "verdict"),
-    [("550 5.1.1 no such user", "refused"), ("450 4.2.0 greylisted", "later"), ("421 closing", "away")],
+    [
+        ("550 5.1.1 no such user", "refused"),
+        ("450 4.2.0 greylisted", "later"),
+        ("421 closing", "away"),
+        ("530 5.7.0 authentication required", "away"),
+        ("554 5.7.1 Relay access denied", "later"),
+    ],
 )
 async def test_an_answer_to_the_recipient_concerns_this_mail(sink: Sink, answer: str, verdict: str) -> None:
     sink.rcpt_answers[RECIPIENT] = [answer]
@@ -77,8 +83,13 @@ async def test_an_answer_that_does_not_come_is_unclear(sink: Sink) -> None:
 
 
 async def test_the_answer_is_kept_without_the_address(sink: Sink) -> None:
-    sink.rcpt_answers[RECIPIENT] = [f"550 <{RECIPIENT}> is unknown"]
-    assert RECIPIENT not in (await send(sink)).answer
+    sink.rcpt_answers[RECIPIENT] = [f"550 <{RECIPIENT.upper()}> is unknown, as is {RECIPIENT}"]
+    assert (await send(sink)).answer == "550 <<address>> is unknown, as is <address>"
+
+
+async def test_authorities_that_cannot_be_read_any_more_are_our_fault(sink: Sink) -> None:
+    outcome = await send(sink, security="starttls", ca_file="/nowhere/ca.pem")
+    assert outcome.verdict == "away"
 
 
 async def test_log_in_that_the_server_does_not_offer_is_away(sink: Sink) -> None:

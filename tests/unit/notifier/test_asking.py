@@ -122,14 +122,17 @@ def test_a_mail_of_an_erased_customer_is_not_sent_again() -> None:
 
 
 def test_what_is_told_of_a_bounce_does_not_repeat_the_address() -> None:
+    """In whatever spelling, also one it was forwarded to, and when its customer is erased already."""
     before = sent(rendered())
-    reason = "550 5.1.1 <asha@buyer.test> unknown"
+    blank = replace(before.with_mail(replace(the_mail(before), recipient="")), erased=True)
+    reason = "550 5.1.1 <Asha@Buyer.TEST>, forwarded to:asha.rao@home.test, unknown"
     bounce = RecordBounce(order_id="order-1", message_id=the_mail(before).message_id, reason=reason)
-    order, (decision,) = play(bounce, order=before)
-    assert "asha@buyer.test" not in the_mail(order).last_answer
-    (said,) = announced(decision)
-    assert isinstance(said, ReceiptFailed)
-    assert said.reason == "bounced: 550 5.1.1 <<recipient>> unknown"
+    for known in (before, blank):
+        order, (decision,) = play(bounce, order=known)
+        (said,) = announced(decision)
+        assert isinstance(said, ReceiptFailed)
+        assert said.reason == "bounced: 550 5.1.1 <<address>>, forwarded to:<address>, unknown"
+        assert the_mail(order).last_answer in said.reason
 
 
 def test_a_mail_to_no_address_is_not_tried_again() -> None:

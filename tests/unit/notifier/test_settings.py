@@ -46,6 +46,12 @@ def test_production_takes_good_settings() -> None:
     [
         ("smtp", {"security": "none"}, "SMTP__SECURITY must be starttls or tls"),
         ("smtp", {"username": "shop"}, "SMTP__PASSWORD is a default"),
+        ("smtp", {"sender": "Bluebird Books"}, "neither an address"),
+        ("smtp", {"sender": "Bluebird, Inc. <a@b.test>"}, "neither an address"),
+        ("smtp", {"sender": ""}, "mails need a sender"),
+        ("smtp", {"reply_to": "nobody"}, "neither an address"),
+        ("smtp", {"ca_file": "/nowhere/ca.pem"}, "/nowhere/ca.pem: "),
+        ("smtp", {"ca_file": "pyproject.toml"}, "pyproject.toml: "),
         ("documents", {"link_base": ""}, "DOCUMENTS__LINK_BASE must be the public https"),
         ("documents", {"signing_keys": ["changeme" * 8]}, "SIGNING_KEYS[0] is a default"),
         ("documents", {"signing_keys": ["h7Wq"]}, "at least 32 characters"),
