@@ -27,7 +27,7 @@ from services.notifier.mail.compose import Composer, wire_address
 from services.notifier.mail.letters import Letter, dispute_letter, document_letter, returned_letter
 from services.notifier.mail.smtp import Outcome, Server, hand_over
 from services.notifier.reads import Issued, Posting, read_document, read_mail
-from shared.database import AWAY
+from shared.database import AWAY, caused_by_message
 from shared.failpoints import passing
 from shared.messages.base import Message
 from shared.tasks import Answered, ClaimedTask, Later
@@ -43,12 +43,14 @@ CLAIMS_MAX = 20  # about an hour; a document that still cannot be set is for a p
 async def _read(
     engine: AsyncEngine, read: Callable[[AsyncConnection, str], Awaitable[T | None]], id_: str
 ) -> T | Later:
-    """The document or mail, or a short wait while the database is away."""
+    """The document or mail, or a short wait while the database is away; it counts as no try."""
     try:
         async with engine.connect() as connection:
             found = await read(connection, id_)
     except AWAY as error:
-        return Later(1.0, f"the database is away: {error!r:.200}")
+        if caused_by_message(error):
+            raise
+        return Later(1.0, f"the database is away: {error!r:.200}", unbegun=True)
     if found is None:
         raise LookupError(f"there is no {id_}: its row is written with its task")
     return found
@@ -108,9 +110,15 @@ class SendMail:
         posting = await _read(self.engine, read_mail, task.payload.decode())
         if isinstance(posting, Later):
             return posting
-        mail = posting.mail
         if task.claims > CLAIMS_MAX:
             return _refused(posting, f"the mail could not be written in {CLAIMS_MAX} tries")
+        return await self.send(posting)
+
+    async def send(self, posting: Posting) -> Answered:
+        """Writes the mail and hands it over; refused when there is nobody whom it can go to."""
+        mail = posting.mail
+        if not mail.recipient:
+            return _refused(posting, "its customer was erased while it waited")
         try:
             written = await asyncio.get_running_loop().run_in_executor(self.threads, self._written, posting)
             recipient = wire_address(mail.recipient)

@@ -30,9 +30,9 @@ def on_dispute(order: Order, event: DisputeEvent, rules: Rules, now: datetime) -
         dropped = (_reminder(order, dispute, 0.0).key,)
         return decision.then(Decision(decision.state, dropped=dropped))
     at = remind_at(dispute, rules)
-    if at is None or at <= now:  # opened this late, the first mail is the reminder
+    if at is None or (at <= now and not _told_without(known, dispute)):  # the first mail is the reminder
         return decision
-    task = _reminder(order, dispute, (at - now).total_seconds())
+    task = _reminder(order, dispute, max(0.0, (at - now).total_seconds()))
     return decision.then(Decision(decision.state, tasks=(task,)))
 
 
@@ -53,6 +53,11 @@ def remind_at(dispute: Dispute, rules: Rules) -> datetime | None:
     if not (dispute.opened and rules.merchant_email) or dispute.outcome or dispute.respond_by is None:
         return None
     return dispute.respond_by - REMINDED_BEFORE / rules.time_scale
+
+
+def _told_without(known: Dispute | None, dispute: Dispute) -> bool:
+    """Whether the merchant was told before this deadline was known."""
+    return known is not None and known.opened and known.respond_by != dispute.respond_by
 
 
 def _merged(known: Dispute | None, view: DisputeView, payment_id: str, *, opened: bool) -> Dispute:

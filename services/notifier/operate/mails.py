@@ -34,7 +34,8 @@ _PDF = text("""
     SELECT series || '-' || lpad(number::text, 6, '0') AS number, pdf, sha256 FROM documents
     WHERE order_id = :order_id AND kind = :kind AND subject = :subject AND pdf IS NOT NULL""")
 _ON_RECORD = text("""
-    SELECT 1 FROM resends r JOIN mails m USING (mail_id) WHERE m.order_id = :order_id AND r.nonce = :nonce""")
+    SELECT 1 FROM resends r JOIN mails m USING (mail_id)
+    WHERE m.order_id = :order_id AND m.kind = :kind AND m.subject = :subject AND r.nonce = :nonce""")
 
 
 @commands.command()
@@ -68,24 +69,27 @@ def resend(
     ],
     subject: Annotated[str, typer.Option(help="needed when there are several of the kind")] = "",
 ) -> None:
-    """Send one mail once more, with its document: same number, same address."""
+    """Send one mail once more, with its document: same number, same address. One that failed is made anew."""
 
-    async def again(kit: Kit) -> str:
-        chosen = _one(await _rows(kit, order_id), kind, subject)
-        await carry_out(
-            kit,
-            ResendDocument(order_id=order_id, kind=kind, subject=chosen, nonce=nonce, person=person),
+    async def again(kit: Kit) -> tuple[str, bool]:
+        before = _one(await _rows(kit, order_id), kind, subject)
+        command = ResendDocument(
+            order_id=order_id, kind=kind, subject=before["subject"], nonce=nonce, person=person
         )
+        await carry_out(kit, command)
+        after = _one(await _rows(kit, order_id), kind, before["subject"])
+        anew = before["document"] == "failed" != after["document"]
         async with kit.engine.connect() as connection:
-            if not await _on_record(connection, order_id, nonce):
+            if not anew and not await _on_record(connection, command):
                 raise Rejected(
                     "cannot-be-sent",
                     "no usable e-mail address (any more), or no PDF yet: see `paystream notifier show`",
                 )
-        return chosen
+        return before["subject"], anew
 
-    chosen = at_desk(kit, again)
-    typer.echo(f"{kind} of {chosen} goes again, on record as {person} (nonce {nonce})")
+    chosen, anew = at_desk(kit, again)
+    what = "is made anew, and its mail follows if it has an address" if anew else "goes again"
+    typer.echo(f"{kind} of {chosen} {what}, on record as {person} (nonce {nonce})")
 
 
 @commands.command()
@@ -98,7 +102,7 @@ def document(
     """Take one document as it was made: for who has no mail, or before its customer is erased."""
 
     async def read(kit: Kit) -> Any:
-        chosen = _one(await _rows(kit, order_id), kind, subject)
+        chosen = _one(await _rows(kit, order_id), kind, subject)["subject"]
         asked = {"order_id": order_id, "kind": kind, "subject": chosen}
         async with kit.engine.connect() as connection:
             return (await connection.execute(_PDF, asked)).one_or_none()
@@ -125,15 +129,15 @@ async def _rows(kit: Kit, order_id: str) -> list[dict[str, Any]]:
     return rows
 
 
-async def _on_record(connection: AsyncConnection, order_id: str, nonce: str) -> bool:
-    asked = {"order_id": order_id, "nonce": nonce}
+async def _on_record(connection: AsyncConnection, command: ResendDocument) -> bool:
+    asked = {name: getattr(command, name) for name in ("order_id", "kind", "subject", "nonce")}
     return (await connection.execute(_ON_RECORD, asked)).one_or_none() is not None
 
 
-def _one(rows: list[dict[str, Any]], kind: str, subject: str) -> str:
-    found = [str(r["subject"]) for r in rows if r["kind"] == kind and subject in ("", r["subject"])]
+def _one(rows: list[dict[str, Any]], kind: str, subject: str) -> dict[str, Any]:
+    found = [r for r in rows if r["kind"] == kind and subject in ("", r["subject"])]
     if len(found) == 1:
         return found[0]
     if not found:
         raise NotFound("nothing-sent", f"there is no {kind} {subject}: see `paystream notifier show`")
-    raise Rejected("several", f"name one with --subject: {', '.join(found)}")
+    raise Rejected("several", f"name one with --subject: {', '.join(r['subject'] for r in found)}")

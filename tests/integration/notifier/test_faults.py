@@ -96,7 +96,7 @@ async def test_one_refused_recipient_is_parked_and_a_greylisted_one_waits_while_
     assert kinds(found["gone"]) == kinds(found["odd"]) == ["ReceiptIssued", "ReceiptFailed"]
     failed = found["gone"][1]
     assert isinstance(failed, ReceiptFailed)
-    assert failed.reason == "550 5.1.1 <<recipient>> unknown"
+    assert failed.reason == "550 5.1.1 <<address>> unknown"
 
 
 async def test_messages_that_cannot_be_read_are_parked_and_others_go_on(system: System) -> None:

@@ -54,6 +54,21 @@ async def test_an_operator_sees_what_an_order_got_and_sends_it_again(system: Sys
     assert (code, f"SHA-256 {sha256(file.read_bytes()).hexdigest()}" in printed) == (0, True)
     assert file.read_bytes() in [mail.pdf for mail in system.sink.taken]
 
+    asked = ("notifier", "resend", "o-1", "receipt", "--nonce", "n-1")  # known, but of another mail
+    unmade = "UPDATE documents SET state = '{}', pdf = NULL, sha256 = NULL WHERE kind = 'receipt'"
+    await system.execute(unmade.format("numbered"))
+    code, printed = await paystream(*asked, environment=environment)
+    assert (code, "cannot-be-sent" in printed) == (1, True)
+    await system.execute(unmade.format("failed"))
+    code, printed = await paystream(*asked, environment=environment)
+    assert (code, "is made anew" in printed) == (0, True)
+
+    async def made_and_sent() -> bool:
+        return len(system.sink.taken) == 4
+
+    await eventually(made_and_sent)
+    assert system.sink.taken[3].pdf == file.read_bytes()
+
     for wrong in [("show", "o-2"), ("resend", "o-1", "invoice"), ("resend", "o-1", "poem")]:
         code, printed = await paystream("notifier", *wrong, environment=environment)
         assert (code, "nothing-sent" in printed) == (1, True)

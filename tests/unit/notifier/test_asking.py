@@ -3,13 +3,28 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from services.notifier.domain.mailing import on_mail_deferred, on_mail_taken
-from services.notifier.domain.results import MailDeferred, MailTaken
+from services.notifier.domain.mailing import (
+    on_document_failed,
+    on_document_rendered,
+    on_mail_deferred,
+    on_mail_taken,
+)
+from services.notifier.domain.results import DocumentFailed, DocumentRendered, MailDeferred, MailTaken
 from services.notifier.domain.state import Mail, Order
 from shared.messages.base import Event
 from shared.messages.notifier import NoticeFailed, ReceiptFailed, RecordBounce, ResendDocument, ResendRefused
 from shared.messages.orders import Customer
-from tests.unit.notifier.examples import NOW, PLACED, dispute_opened, issued, placed, play, rendered, the_mail
+from tests.unit.notifier.examples import (
+    NOW,
+    PLACED,
+    dispute_opened,
+    issued,
+    placed,
+    play,
+    rendered,
+    the_document,
+    the_mail,
+)
 
 RESEND = ResendDocument(
     order_id="order-1", kind="receipt", subject="payment-1", nonce="nonce-1", person="kiran"
@@ -73,6 +88,24 @@ def test_what_cannot_be_sent_again_is_refused_aloud(order: Order, changes: dict[
     assert isinstance(refused, ResendRefused)
     assert refused.nonce == "nonce-1"
     assert (after, decision.tasks) == (order, ())
+
+
+@pytest.mark.parametrize("email", ["asha@buyer.test", "", "no address"])
+def test_a_document_that_could_not_be_made_is_made_again_and_its_mail_follows(email: str) -> None:
+    """There is no other way out: its number is given, and no refund or resend makes it."""
+    before = issued(placed(customer=Customer(name="Asha", email=email)))
+    failed = DocumentFailed(order_id="order-1", document_id=the_document(before).id, reason="a bad template")
+    broken = on_document_failed(before, failed, NOW).state
+    order, (decision, again) = play(RESEND, RESEND, order=broken)
+    assert [task.kind for task in decision.tasks] == ["typeset"]
+    assert again.tasks == ()
+    assert (the_document(order).state, the_document(order).number) == ("numbered", 7)
+    made = DocumentRendered(
+        order_id="order-1", document_id=the_document(order).id, pdf=b"%PDF-", sha256="ab" * 32
+    )
+    rendered_at_last = on_document_rendered(order, made, NOW)
+    assert the_document(rendered_at_last.state).state == "rendered"
+    assert [task.kind for task in rendered_at_last.tasks] == (["mail"] if "@" in email else [])
 
 
 def test_a_mail_without_a_document_can_be_sent_again() -> None:

@@ -75,6 +75,23 @@ def test_a_dispute_opened_late_is_told_once(left: timedelta) -> None:
     assert [task.kind for task in decision.tasks] == ["mail"]
 
 
+def test_a_deadline_that_was_told_of_late_is_reminded_of_at_once() -> None:
+    """The first mail named none, or another one: there is no time left to lose."""
+    soon = NOW + timedelta(hours=40)
+    order, (_, learned, more) = play(
+        dispute_opened(respond_by=None),
+        dispute_updated(respond_by=soon),
+        dispute_updated(respond_by=soon, amount=60_000),
+    )
+    assert reminder(learned.tasks).delay_s == 0
+    assert more.tasks == (), "nothing more is known of the deadline"
+    assert kinds(on_reminder_due(order, DUE, RULES, NOW).state) == ["dispute", "dispute_reminder"]
+    _, (_, moved) = play(
+        dispute_opened(respond_by=NOW + timedelta(hours=20)), dispute_updated(respond_by=soon)
+    )
+    assert reminder(moved.tasks).delay_s == 0
+
+
 def test_a_deadline_that_has_passed_is_not_reminded_of() -> None:
     order, _ = play(dispute_opened())
     assert kinds(on_reminder_due(order, DUE, RULES, DEADLINE).state) == ["dispute"]

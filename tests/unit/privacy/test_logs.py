@@ -44,6 +44,6 @@ def test_fields_that_hold_people_are_hidden_at_any_depth(name: str, before: str)
 def test_what_is_no_address_stays_readable() -> None:
     line = {
         "server": "postgresql://app:***@127.0.0.1:5432/paystream",
-        "error": "550 5.1.1 <<recipient>> unknown",
+        "error": "550 5.1.1 <<address>> unknown",
     }
     assert redacted(None, "info", dict(line)) == line
