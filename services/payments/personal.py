@@ -59,7 +59,9 @@ _UNMATCHED = text("""
     WHERE order_id IS NULL AND erased_at IS NULL AND (received_at, message_id) > (:at, :id)
     ORDER BY received_at, message_id LIMIT 2000""")
 _SEARCHES = text("""
-    SELECT id, key, payload FROM tasks WHERE subject = 'unmatched' AND kind = 'match' AND payload <> '{}'""")
+    SELECT id, key, payload FROM tasks
+    WHERE subject = 'unmatched' AND kind = 'match' AND payload <> '{}' AND id > :after
+    ORDER BY id LIMIT :some""")
 _MATCHED = text("""
     SELECT message_id FROM provider_events
     WHERE order_id = ANY(CAST(:order_ids AS text[])) AND message_id = ANY(CAST(:ids AS text[]))""")
@@ -76,6 +78,8 @@ _CONTENTS = text("""
     SELECT order_id, content FROM payments WHERE order_id = ANY(CAST(:order_ids AS text[]))""")
 _BLANK_CONTENT = text("""
     UPDATE payments SET content = :content, fingerprint = :fingerprint WHERE order_id = :order_id""")
+
+SEARCHES_AT_ONCE = 500  # some MB
 
 _orders = Catalogue(OrderPlaced)
 _webhooks = Catalogue(ProviderEventReceived)
@@ -114,8 +118,18 @@ def places(webhooks: Webhooks) -> tuple[Place, ...]:
 
 
 async def _searches(connection: AsyncConnection, wanted: Wanted) -> int:
-    """Closed ones too: a task keeps what it was about until it is cleaned away."""
-    rows = (await connection.execute(_SEARCHES)).all()
+    """Closed ones too: a task keeps what it was about until it is cleaned away. A page at a time, since
+    those of other accounts are among them.
+    """
+    count, after = 0, 0
+    while rows := (await connection.execute(_SEARCHES, {"after": after, "some": SEARCHES_AT_ONCE})).all():
+        count += await _blank_theirs(connection, rows, wanted)
+        await connection.commit()
+        after = rows[-1].id
+    return count
+
+
+async def _blank_theirs(connection: AsyncConnection, rows: Sequence[Any], wanted: Wanted) -> int:
     about = {row.id: row.key.removeprefix("match:") for row in rows}  # several tries of one webhook
     asked = {"order_ids": list(wanted.order_ids), "ids": sorted(set(about.values()))}
     matched = {row.message_id for row in await connection.execute(_MATCHED, asked)}

@@ -158,8 +158,12 @@ class Eraser:
         return order_ids
 
     async def _blank_all(self, engine: AsyncEngine, order_ids: Sequence[str]) -> tuple[ErasedPlace, ...]:
-        """The rows of each place that were not blank before."""
-        places = (*self.places, Place("inbox", "parked messages", _parked))
+        """The rows of each place that were not blank before.
+
+        Parked messages first: they are found by addresses that another place still knows, and a try that
+        is cut off behind that place leaves none for the next.
+        """
+        places = (Place("inbox", "parked messages", _parked), *self.places)
         ordered, counts = sorted(order_ids), [0] * len(places)
         for start in range(0, len(ordered), ORDERS_AT_ONCE):
             some = ordered[start : start + ORDERS_AT_ONCE]

@@ -12,7 +12,7 @@ from shared.kafka import ORDERS_EVENTS, PAYMENTS_COMMANDS, PAYMENTS_WEBHOOKS
 from shared.messages.base import Catalogue
 from shared.messages.orders import OrderPlaced
 from shared.messages.payments import ProviderEventReceived, RegisterOrder
-from shared.privacy.customers import order_in
+from shared.privacy.customers import normalised, order_in
 
 _BRINGING_DATA = Catalogue(OrderPlaced, RegisterOrder, ProviderEventReceived)
 _TOPICS = [ORDERS_EVENTS.name, PAYMENTS_COMMANDS.name, PAYMENTS_WEBHOOKS.name]
@@ -33,6 +33,7 @@ class Held:
 
     order_id: str | None
     raw: bytes
+    email: str = ""
 
 
 def held_in(body: bytes) -> Held:
@@ -47,7 +48,7 @@ def held_in(body: bytes) -> Held:
     if isinstance(message, ProviderEventReceived):
         return Held(None, message.body)
     order = order_in(message)
-    return Held(order.order_id if order else None, body)
+    return Held(order.order_id, body, normalised(order.customer.email)) if order else Held(None, body)
 
 
 def names_one_of(raw: bytes, words: Collection[str]) -> bool:
@@ -59,13 +60,17 @@ def names_one_of(raw: bytes, words: Collection[str]) -> bool:
 async def blank_parked(
     connection: AsyncConnection, order_ids: Sequence[str], addresses: Sequence[str]
 ) -> int:
-    """Blanks the parked messages that bring these orders, or raw bytes that hold one of the addresses."""
-    keys, count = {id_.encode() for id_ in order_ids}, 0
+    """Blanks the parked messages that bring these orders or another one of these customers, which nobody
+    holds while it is parked; or raw bytes that hold one of the addresses.
+    """
+    keys, customers, count = {id_.encode() for id_ in order_ids}, {normalised(a) for a in addresses}, 0
     for row in (await connection.execute(_READ, {"topics": _TOPICS})).all():
         held = held_in(row.body)
         unread = held.order_id is None and held.raw  # of anyone: its key or an address in it says of whom
-        if held.order_id in order_ids or (
-            unread and (row.record_key in keys or names_one_of(held.raw, addresses))
+        if (
+            held.order_id in order_ids
+            or held.email in customers
+            or (unread and (row.record_key in keys or names_one_of(held.raw, addresses)))
         ):
             await connection.execute(_BLANK, {"consumer": row.consumer, "message_id": row.message_id})
             count += 1
