@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime
 from urllib.parse import parse_qs
 
 import msgspec
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.reconciler import report
 from services.reconciler.period import DAYS_MAX, Periods
 from services.reconciler.settings import ApiKey
+from shared.database import AWAY
 from shared.envelope import now_utc
 from shared.observability import Receive, Scope, Send
 
@@ -76,7 +76,7 @@ class ReconciliationApi:
                 page = await self._periods.read(since, until, after, now)
                 return _JSON, msgspec.json.encode(page)
             whole = await self._periods.whole(since, until, now)
-        except (DBAPIError, OSError, TimeoutError) as error:
+        except AWAY as error:
             detail = "the database does not answer; try again"
             raise Problem(503, "unavailable", detail, (b"retry-after", b"1")) from error
         if form == "html":

@@ -1,4 +1,4 @@
-"""Asks for yesterday's run by itself, and for days again on which books still differ.
+"""Asks for yesterday's run by itself, and for days again on which books still differ, up to a month back.
 
 The request's id follows from the day, so several instances, or the same one after a restart, ask once.
 """
@@ -11,7 +11,6 @@ from uuid import uuid5
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.reconciler import metrics
@@ -19,6 +18,7 @@ from services.reconciler.domain.mismatches import NAMESPACE
 from services.reconciler.domain.runs import begins, ends, key_of
 from services.reconciler.providers import Provider
 from services.reconciler.store.runs import forget_finished
+from shared.database import AWAY
 from shared.envelope import Envelope, encode, now_utc
 from shared.errors import OutcomeUnknown, Unavailable
 from shared.kafka import RECONCILER_COMMANDS
@@ -27,6 +27,10 @@ from shared.messages.reconciler import RunReconciliation
 from shared.publish import Publisher
 
 log = structlog.get_logger()
+
+# A late payout closes what stands about a day of weeks ago, and only that day's run reads its lines again.
+# What still differs after so long waits for a person, and for the runs that they ask for.
+AGAIN = timedelta(days=31)
 
 
 def request(command: RunReconciliation, now: datetime, id: str | None = None) -> Envelope:
@@ -54,7 +58,7 @@ class Daily:
         while True:
             try:
                 await self.once(now_utc())
-            except (DBAPIError, OSError, TimeoutError, Unavailable, OutcomeUnknown) as error:
+            except (*AWAY, Unavailable, OutcomeUnknown) as error:
                 log.warning("days that are due will be asked for later", error=repr(error)[:200])
             await asyncio.sleep(self.tick_s)
 
@@ -63,7 +67,7 @@ class Daily:
             account = provider.adapter.account
             settled = now - timedelta(seconds=max(self.settle_s, provider.lag_s))
             async with self.engine.connect() as connection:
-                due = await self._due(connection, name, account, settled, now)
+                due = await self.due(connection, name, account, settled, now)
             for day, number in due:
                 # The number makes the request of a repetition another one than that of the first run.
                 key = key_of(name, account, begins(day), ends(day))
@@ -75,7 +79,7 @@ class Daily:
         async with self.engine.connect() as connection:
             await metrics.measure(connection, now)
 
-    async def _due(
+    async def due(
         self, connection: AsyncConnection, provider: str, account: str, settled: datetime, now: datetime
     ) -> list[tuple[date, int]]:
         """(day, runs before) of each settled day without a run, or with open mismatches and no run since
@@ -89,6 +93,7 @@ class Daily:
                 "account": account,
                 "first": last - timedelta(days=self.days_back - 1),
                 "last": last,
+                "again": last - AGAIN,
                 "midnight": begins(now.date()),
             },
         )
@@ -101,7 +106,9 @@ _DUE = text("""
                         least(CAST(:last AS date), CAST(min(at) AT TIME ZONE 'UTC' AS date))) AS begin
         FROM charges WHERE provider = :provider AND account = :account)
     SELECT s.day, coalesce(r.number, 0) AS number
-    FROM (SELECT begin + n AS day FROM span, generate_series(0, CAST(:last AS date) - begin) n) s
+    FROM (SELECT begin + n AS day FROM span, generate_series(0, CAST(:last AS date) - begin) n
+          UNION SELECT day FROM mismatches
+          WHERE provider = :provider AND account = :account AND open AND day BETWEEN :again AND :last) s
     LEFT JOIN runs r ON r.provider = :provider AND r.account = :account
                     AND r.since = CAST(s.day AS timestamp) AT TIME ZONE 'UTC'
                     AND r.until = CAST(s.day + 1 AS timestamp) AT TIME ZONE 'UTC'

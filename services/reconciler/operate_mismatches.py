@@ -18,6 +18,7 @@ from shared import service
 from shared.decision import Answer
 from shared.desk import REFUSED, at_desk, printable, terminal
 from shared.envelope import now_utc
+from shared.errors import Rejected
 from shared.messages.base import Message
 from shared.messages.reconciler import AcceptMismatch, ApproveRepair
 from shared.service import Kit
@@ -103,21 +104,28 @@ def approve(
             known = await mismatches.one(connection, mismatch_id)
         return known.repair.words if known else ""
 
+    confirmed = None
     if not yes and (words := with_kit(proposal)):
         typer.confirm(f"This {words}. Do it?", abort=True)
+        confirmed = words
 
     def command(occurrence: int) -> Message:
         return ApproveRepair(mismatch_id=mismatch_id, occurrence=occurrence, person=who, reason=reason)
 
-    raise typer.Exit(_decide(mismatch_id, command))
+    raise typer.Exit(_decide(mismatch_id, command, confirmed))
 
 
-def _decide(mismatch_id: str, command: Callable[[int], Message]) -> int:
-    """Through the same rules and the same transaction as a message from Kafka."""
+def _decide(mismatch_id: str, command: Callable[[int], Message], confirmed: str | None = None) -> int:
+    """Through the same rules and the same transaction as a message from Kafka.
+
+    `confirmed`: what was shown to the person, who may have thought about it while a run saw something else.
+    """
 
     async def decide(kit: Kit, _: ReconcilerSettings) -> list[Answer]:
         async with kit.engine.connect() as connection:
             known = await mismatches.one(connection, mismatch_id)
+        if confirmed is not None and (known is None or known.repair.words != confirmed):
+            raise Rejected("repair-changed", "something else would be done by now: look at it again")
         asked = incoming(command(known.occurrence if known else 0), mismatch_id)
         applier = command_applier(kit, {})
         async with kit.engine.begin() as connection:

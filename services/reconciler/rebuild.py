@@ -5,7 +5,7 @@ topic's end, and only then visible. A death in the middle leaves the old book. T
 goes on from its own offset; what it brings a second time is not newer than the book and changes nothing.
 """
 
-import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from services.reconciler.store import book
 from services.reconciler.store.book import BookState
 from shared.consume import Loop
 from shared.database import caused_by_message
+from shared.errors import Unavailable
 from shared.inbox import Incoming, Record
 from shared.kafka import PAYMENTS_EVENTS, connection_options, consumer_options
 from shared.settings import KafkaSettings
@@ -70,10 +71,11 @@ async def _read_all(
         await consumer.seek_to_beginning(*partitions)
         ends = await consumer.end_offsets(partitions)  # after the lock: nothing beyond it is in the book
         records = unreadable = 0
+        heard_at = time.monotonic()
         while [p for p in partitions if await consumer.position(p) < ends[p]]:
-            async with asyncio.timeout(SILENCE_MAX_S):
-                read = await consumer.getmany(timeout_ms=500, max_records=READ_MAX)
+            read = await consumer.getmany(timeout_ms=500, max_records=READ_MAX)
             raw = [r for partition in read.values() for r in partition]
+            heard_at = still_heard(heard_at, heard=bool(raw))
             batch, bad = loop.decoded([_record(r) for r in raw])
             refused = await _apply(connection, loop, batch)
             records, unreadable = records + len(raw), unreadable + len(bad) + refused
@@ -97,6 +99,14 @@ async def _apply(connection: AsyncConnection, loop: Loop[BookState], batch: Sequ
         return 0
     half = len(batch) // 2
     return await _apply(connection, loop, batch[:half]) + await _apply(connection, loop, batch[half:])
+
+
+def still_heard(heard_at: float, *, heard: bool) -> float:
+    """When the broker was last heard of; Unavailable when that is too long ago: the book stays locked."""
+    now = time.monotonic()
+    if not heard and now - heard_at > SILENCE_MAX_S:
+        raise Unavailable("kafka-silent", f"no record came for {SILENCE_MAX_S:.0f} s; the old book stays")
+    return now if heard else heard_at
 
 
 def _record(raw: object) -> Record:

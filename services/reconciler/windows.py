@@ -124,6 +124,11 @@ class Windows:
         try:
             listed = await self._read(run, pages, turn_ends)
         except TimeoutError:
+            if time.monotonic() - began < self.turn_s / 2:
+                raise TurnOver from None  # it only began late: the next turn begins with it
+            if slice_s <= SLICE_MIN_S:
+                words = f"{slice_s} s of {step.leg} take longer than a turn: raise RECONCILER_LEASE_S"
+                raise Unavailable("part-too-long", words) from None
             async with self.engine.begin() as connection:
                 await runs.shorten(connection, run, max(SLICE_MIN_S, slice_s // 4))
             raise TurnOver from None

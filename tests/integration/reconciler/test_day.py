@@ -1,6 +1,8 @@
 """A day of a real simulator, through the real process, Kafka and PostgreSQL."""
 
 import asyncio
+import os
+import sys
 from dataclasses import dataclass
 from datetime import date
 from itertools import count
@@ -9,7 +11,7 @@ import pytest
 
 from services.reconciler.domain.mismatches import mismatch_id
 from tests.contract.simulator.running import ACCOUNT_ID, Simulator
-from tests.integration.reconciler.system import API_KEY, System, after, charge, day_of, eventually, paid
+from tests.integration.reconciler.system import API_KEY, ROOT, System, after, charge, day_of, eventually, paid
 
 _numbers = count(1)
 
@@ -109,6 +111,31 @@ async def test_a_wrong_amount_is_found_and_left_to_a_person(system: System, simu
     assert found.kind == "amount"
     assert [(leg.side, leg.amount) for leg in found.legs] == [("ours", 49_999), ("provider", 50_000)]
     assert await system.sent("payments.commands") == []
+    await _what_is_approved_is_what_was_shown(system, found.mismatch_id)
+
+
+async def _what_is_approved_is_what_was_shown(system: System, id_: str) -> None:
+    """While a person thinks about it, a run sees that more would go back."""
+    asking = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.reconciler", "mismatch", "approve", id_,
+        cwd=ROOT, env=os.environ | system.environment, stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    assert asking.stdin is not None
+    assert asking.stdout is not None
+    shown = await asking.stdout.readuntil(b"Do it?")
+    assert b"gives 499.99 INR" in shown
+    await system.rows("UPDATE mismatches SET returns = 50000 WHERE returns = 49999")
+    said, _ = await asking.communicate(b"y\n")
+    assert (asking.returncode, b"repair-changed" in said) == (1, True)
+    assert await system.sent("payments.commands") == []
+
+    await asyncio.to_thread(system.command, "mismatch", "approve", id_, "--yes")
+
+    async def told() -> bool:
+        return len(await system.sent("payments.commands")) == 1
+
+    await eventually(told)
 
 
 async def test_requests_at_once_are_one_run_and_wait_for_the_checkpoint(
