@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
@@ -15,6 +15,7 @@ from services.notifier.documents.words import BadWords, Words, words_with
 from shared.money import Money
 
 _LETTER_PAPER = {"US", "CA", "MX", "CO", "CL", "PH", "VE"}  # the rest of the world prints on A4
+_PERCENT = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,8})?")
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
 
 
@@ -50,13 +51,9 @@ class Reader:
 
     def rate(self, percent: str) -> str:
         """A percentage as this reader writes it; what is no number is left as it was given."""
-        try:
-            share = Decimal(percent) / 100
-        except InvalidOperation:
+        if not _PERCENT.fullmatch(percent):
             return percent
-        if not (share.is_finite() and 0 <= share < 10):
-            return percent
-        return str(format_percent(share, locale=self.locale, decimal_quantization=False))
+        return str(format_percent(Decimal(percent) / 100, locale=self.locale, decimal_quantization=False))
 
     def country(self, code: str) -> str:
         return str(Locale.parse(self.locale).territories.get(code.upper(), code)) if code else ""

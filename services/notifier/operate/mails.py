@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier import preview as samples
+from services.notifier.domain.state import number_text
 from services.notifier.operate.desk import carry_out, kit
 from shared.desk import REFUSED, at_desk, gone, printable, terminal
 from shared.errors import NotFound, Rejected
@@ -24,14 +25,14 @@ OrderId = Annotated[str, typer.Argument(metavar="ORDER_ID")]
 # No recipient: who looks at mails need not see whose they are.
 _SHOWN = text("""
     SELECT coalesce(d.kind, m.kind) AS kind, coalesce(d.subject, m.subject) AS subject,
-           d.series || '-' || lpad(d.number::text, 6, '0') AS number, d.state AS document, m.state AS mail,
+           d.series, d.number, d.state AS document, m.state AS mail,
            m.attempts, m.last_answer, m.settled_at, m.message_id,
            (SELECT count(*) FROM resends r WHERE r.mail_id = m.mail_id) AS resends
-    FROM documents d FULL JOIN mails m ON m.mail_id = d.document_id
-    WHERE coalesce(d.order_id, m.order_id) = :order_id
+    FROM (SELECT * FROM documents WHERE order_id = :order_id) d
+    FULL JOIN (SELECT * FROM mails WHERE order_id = :order_id) m ON m.mail_id = d.document_id
     ORDER BY coalesce(d.issued_at, m.asked_at), kind""")
 _PDF = text("""
-    SELECT series || '-' || lpad(number::text, 6, '0') AS number, pdf, sha256 FROM documents
+    SELECT series, number, pdf, sha256 FROM documents
     WHERE order_id = :order_id AND kind = :kind AND subject = :subject AND pdf IS NOT NULL""")
 _ON_RECORD = text("""
     SELECT 1 FROM resends r JOIN mails m USING (mail_id)
@@ -111,7 +112,8 @@ def document(
     if found is None:
         raise gone("no-document: this mail brings none, or it has no PDF (any more)", REFUSED)
     out.write_bytes(found.pdf)
-    typer.echo(f"{found.number} written to {out}: {len(found.pdf)} bytes, SHA-256 {found.sha256}")
+    number = number_text(found.series, found.number)
+    typer.echo(f"{number} written to {out}: {len(found.pdf)} bytes, SHA-256 {found.sha256}")
 
 
 @commands.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -123,10 +125,16 @@ def preview(context: typer.Context) -> None:
 async def _rows(kit: Kit, order_id: str) -> list[dict[str, Any]]:
     async with kit.engine.connect() as connection:
         found = await connection.execute(_SHOWN, {"order_id": order_id})
-        rows = [dict(row) for row in found.mappings()]
+        rows = [_shown(dict(row)) for row in found.mappings()]
     if not rows:
         raise NotFound("nothing-sent", f"order {order_id} has no document and no mail: was it paid?")
     return rows
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    """With the number as it is printed; a mail alone has none."""
+    series, number = row.pop("series"), row.pop("number")
+    return row | {"number": number and number_text(series, number)}
 
 
 async def _on_record(connection: AsyncConnection, command: ResendDocument) -> bool:

@@ -69,6 +69,10 @@ async def test_an_operator_sees_what_an_order_got_and_sends_it_again(system: Sys
     await eventually(made_and_sent)
     assert system.sink.taken[3].pdf == file.read_bytes()
 
+    await system.execute("UPDATE documents SET number = 1234567 WHERE kind = 'receipt'")
+    code, printed = await paystream("notifier", "show", "o-1", "--json", environment=environment)
+    assert [row["number"][-8:] for row in json.loads(printed)] == ["-1234567", "6-000001"]
+
     for wrong in [("show", "o-2"), ("resend", "o-1", "invoice"), ("resend", "o-1", "poem")]:
         code, printed = await paystream("notifier", *wrong, environment=environment)
         assert (code, "nothing-sent" in printed) == (1, True)

@@ -81,7 +81,7 @@ def test_what_the_lines_do_not_explain_is_shown_so_that_the_figures_add_up() -> 
     assert sheet(with_lines(line)).summary == (("Adjustment", "-₹101.00"),)
 
 
-@pytest.mark.parametrize("rate", ["NaN", "many", "1e999999", "-5", "18 %"])
+@pytest.mark.parametrize("rate", ["NaN", "many", "1e999999", "1E-9999", "-5", "18 %", "1_8"])
 def test_a_tax_rate_that_is_no_number_stays_as_it_was_given(rate: str) -> None:
     line = OrderLine(name="Teapot", quantity=1, unit_amount=49_900, tax_rate=rate)
     assert sheet(with_lines(line)).rows[0].tax == rate
