@@ -74,8 +74,10 @@ _SAID = text("""
     SELECT position, payload FROM outbox
     WHERE topic = 'orders.events' AND record_key = ANY(CAST(:order_ids AS text[]))""")
 _BLANK_SAID = text("UPDATE outbox SET payload = :payload WHERE position = :position")
+# Locked: what is blanked is the content that stands, not one that the shop was just replacing.
 _CONTENTS = text("""
-    SELECT order_id, content FROM payments WHERE order_id = ANY(CAST(:order_ids AS text[]))""")
+    SELECT order_id, content FROM payments WHERE order_id = ANY(CAST(:order_ids AS text[]))
+    ORDER BY order_id FOR NO KEY UPDATE""")
 _BLANK_CONTENT = text("""
     UPDATE payments SET content = :content, fingerprint = :fingerprint WHERE order_id = :order_id""")
 

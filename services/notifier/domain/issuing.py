@@ -150,6 +150,11 @@ def content_for(order: Order, paid: Paid) -> OrderPlaced | None:
     return found
 
 
+def buyers_address(order: Order, placed: OrderPlaced) -> str:
+    """Where mails to the buyer go; nowhere once they are erased, also while the content is being blanked."""
+    return "" if order.erased else placed.customer.email
+
+
 def due_documents(order: Order, paid: Paid) -> Iterator[DueDocument]:
     """A document for the payment; a credit note for each refund of it; its cancellation when that failed."""
     if paid.issues == "off":
@@ -171,7 +176,7 @@ def due_mails(order: Order, rules: Rules) -> Iterator[DueMail]:
         placed = order.contents.get(refund.revision)
         if refund.stood or refund.succeeded_at is None or placed is None:
             continue
-        recipient = placed.customer.email
+        recipient = buyers_address(order, placed)
         yield DueMail(refund.payment_id, "surplus_refund", refund.refund_id, recipient)
         if refund.failed_at:
             yield DueMail(refund.payment_id, "surplus_refund_failed", refund.refund_id, recipient)
@@ -222,7 +227,7 @@ def _issue(
         issued_at=now,
     )
     mail = new_mail(
-        DueMail(paid.payment_id, due.kind, due.subject, placed.customer.email), rules.mail_domain, now
+        DueMail(paid.payment_id, due.kind, due.subject, buyers_address(order, placed)), rules.mail_domain, now
     )
     order = order.with_document(document)
     tasks = (typeset_task(order.order_id, document.id),)

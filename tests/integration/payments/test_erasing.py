@@ -1,5 +1,6 @@
-"""Webhooks that wait for their order are looked through a page at a time, on a real database."""
+"""What payments blanks beside others' work, on a real database: waiting webhooks, contents being replaced."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -14,9 +15,12 @@ from shared.database import migrate, new_engine
 from shared.envelope import encode, now_utc
 from shared.messages.base import wrap
 from shared.messages.facts import Rematch
+from shared.messages.orders import Customer, OrderLine, OrderPlaced
 from shared.messages.payments import ProviderEventReceived
+from shared.privacy.customers import blanked
 from shared.privacy.eraser import Wanted
 from shared.settings import DatabaseSettings
+from tests.integration.payments.system import eventually
 from tests.servers import DatabaseUrls, Servers, new_database
 
 EMAIL = "asha.rao@buyer.test"
@@ -60,3 +64,50 @@ async def test_all_that_wait_are_looked_through_and_only_theirs_are_given_up(
     rows = await connection.fetch("SELECT key FROM tasks WHERE payload = '{}' AND closed_at IS NOT NULL")
     await connection.close()
     assert {row["key"] for row in rows} == {"match:w-0", "match:w-3", "match:w-6"}
+
+
+async def test_a_content_that_is_just_being_replaced_is_not_put_back(urls: DatabaseUrls) -> None:
+    """The shop changes the order in the moment in which its customer is blanked."""
+    engine = new_engine(DatabaseSettings(url=SecretStr(urls.eraser("payments"))), "payments")
+    admin, shop = [
+        await asyncpg.connect(urls.admin.replace("+asyncpg", ""), server_settings={"search_path": "payments"})
+        for _ in range(2)
+    ]
+    await admin.execute(
+        """INSERT INTO payments (id, order_id, amount, currency, status, previous_status, detail, version,
+                                 capture, revision, content, fingerprint, created_at, updated_at, closes_at)
+           VALUES (gen_random_uuid(), 'o-1', 500, 'INR', 'created', 'created', '', 1,
+                   'automatic', 1, $1, '', now(), now(), now())""",
+        placed(500).encode(),
+    )
+    newer = blanked(placed(700))
+    changing = shop.transaction()
+    await changing.start()
+    await shop.execute("UPDATE payments SET amount = 700, content = $1", newer.encode())
+
+    async def blank() -> None:
+        async with engine.connect() as erasing:
+            await places(Webhooks({}))[-1].blank(erasing, Wanted(("o-1",), (EMAIL,)))
+            await erasing.commit()
+
+    async def waits() -> bool:
+        statement = (
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(await admin.fetch(statement))
+
+    blanking = asyncio.create_task(blank())
+    await eventually(waits, what="the lock")
+    await changing.commit()
+    await blanking
+    (row,) = await admin.fetch("SELECT content FROM payments")
+    await engine.dispose()
+    await asyncio.gather(admin.close(), shop.close())
+    assert bytes(row["content"]) == newer.encode()
+
+
+def placed(amount: int) -> OrderPlaced:
+    lines = (OrderLine(name="Teapot", quantity=1, unit_amount=amount),)
+    return OrderPlaced(
+        order_id="o-1", amount=amount, currency="INR", lines=lines, customer=Customer(email=EMAIL), revision=1
+    )

@@ -44,6 +44,14 @@ def test_a_pdf_made_of_a_blank_content_is_kept_and_mailed_to_nobody() -> None:
     assert decision.tasks == ()
 
 
+def test_what_is_due_while_the_content_is_being_blanked_names_nobody() -> None:
+    """Who blanks may be past the mails already: nothing new may be written with the address."""
+    surplus = refund_succeeded(charge_id="pay_2", refund_id="rf-2")
+    order, decisions = play(PLACED, PAID, refund_succeeded(), surplus, order=replace(EMPTY, erased=True))
+    assert order.mails == ()
+    assert {task.kind for decision in decisions for task in decision.tasks} == {"typeset"}
+
+
 def test_an_erased_document_is_never_made_again() -> None:
     before = rendered()
     document = replace(the_document(before), state="erased")
