@@ -23,10 +23,11 @@ from services.reconciler.store import legs, mismatches, records
 from services.reconciler.store.legs import Listing, Subject
 from services.reconciler.store.plain import not_plain
 from shared.envelope import now_utc
+from shared.errors import Unavailable
 from shared.inbox import Incoming
 from shared.messages.base import Message, wrap
 
-ASKED_MAX = 100  # things asked for by id in one part: seconds, not minutes
+ASKED_MAX = 100  # things asked for by id in one part
 ASKED_AT_ONCE = 4  # providers limit how often they are asked
 OWN_WORD = frozenset({"fee", "unsettled"})  # the settlement alone says these: nothing to ask for
 
@@ -57,28 +58,36 @@ class Comparer:
     waited: Waited = field(default_factory=Waited)
 
     async def compare(
-        self, window: Window, provider: Provider, subjects: Sequence[Subject], since: datetime
+        self,
+        window: Window,
+        provider: Provider,
+        subjects: Sequence[Subject],
+        since: datetime,
+        ends_at: float = float("inf"),
     ) -> Compared:
-        """`since`: from there on all was listed. A part may end before the last subject."""
+        """`since`: from there on all was listed. A part may end before the last subject; it does when the
+        provider is still being asked at `ends_at` (monotonic).
+        """
         async with self.engine.connect() as connection:
             read = await records.watermarks(connection, window.provider, window.account)
             terms = provider.terms(read.get("lines"))
             listing = Listing(since, terms.settles)
             rest = await not_plain(connection, window, subjects, listing)
             judged, suspects = _part(await legs.items(connection, window, rest, listing), terms)
-            whole = len(judged) == len(rest)
-            seen = subjects if whole else [s for s in subjects if s[:2] <= judged[-1][0].key]
+        answers = await self.asked(provider, suspects, ends_at)
+        if len(answers) < len(suspects):
+            judged = [j for j in judged if j[0].key < suspects[len(answers)].key]
+        whole = len(judged) == len(rest)
+        seen = subjects if whole else [s for s in subjects if s[:2] <= judged[-1][0].key]
+        async with self.engine.begin() as connection:
             standing = await mismatches.standing(
                 connection, window.provider, window.account, [s[:2] for s in seen]
             )
-        answers = await self.asked(provider, suspects)
-        if answers:
-            async with self.engine.begin() as connection:
-                fresh = {i.key: await legs.with_answer(connection, window, i, a) for i, a in answers}
-            judged = [
-                (again, compare(again, terms)) if (again := fresh.get(item.key)) else (item, differences)
-                for item, differences in judged
-            ]
+            fresh = {i.key: await legs.with_answer(connection, window, i, a) for i, a in answers}
+        judged = [
+            (again, compare(again, terms)) if (again := fresh.get(item.key)) else (item, differences)
+            for item, differences in judged
+        ]
         plain = len(seen) - len(judged)
         tally, differences = tallied(judged)
         found = {id_of(window, d) for d in differences}
@@ -95,19 +104,24 @@ class Comparer:
             ],
         )
 
-    async def asked(self, provider: Provider, suspects: Sequence[Item]) -> list[tuple[Item, Theirs | None]]:
-        """The provider's own record of each."""
-        slots = asyncio.Semaphore(ASKED_AT_ONCE)
-
-        async def ask(item: Item) -> tuple[Item, Theirs | None]:
-            async with slots:
-                return item, await provider.record(item)
-
+    async def asked(
+        self, provider: Provider, suspects: Sequence[Item], ends_at: float
+    ) -> list[tuple[Item, Theirs | None]]:
+        """The provider's own record of each, in their order; of fewer when the time is over or the provider
+        stops answering, but of some: what a slow one said is kept, or nobody would ever be through.
+        """
+        answers: list[tuple[Item, Theirs | None]] = []
         began = time.monotonic()
         try:
-            return await asyncio.gather(*map(ask, suspects))
+            while len(answers) < len(suspects) and not (answers and time.monotonic() >= ends_at):
+                some = suspects[len(answers) : len(answers) + ASKED_AT_ONCE]
+                answers += zip(some, await asyncio.gather(*map(provider.record, some)), strict=True)
+        except Unavailable:
+            if not answers:
+                raise
         finally:
             self.waited.seconds += time.monotonic() - began
+        return answers
 
 
 def suspect(item: Item, differences: Sequence[Difference]) -> bool:

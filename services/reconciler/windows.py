@@ -191,7 +191,7 @@ class Windows:
                 subjects = await legs.next_subjects(connection, run, COMPARE_MAX)
             if not subjects:
                 return run
-            part = await self.comparer.compare(run.window, provider, subjects, since)
+            part = await self.comparer.compare(run.window, provider, subjects, since, turn_ends)
             to = replace(
                 run, after=part.last, compared=run.compared + part.count, tally=run.tally.plus(part.tally)
             )

@@ -55,6 +55,7 @@ class Memory:
     account: str = ACCOUNT
     failures: int = 0
     asked: int = 0
+    answers_in_s: float = 0.0  # each question about one thing
     slow_above_s: float = float("inf")
     draw: random.Random = field(default_factory=lambda: random.Random(1))
 
@@ -88,6 +89,7 @@ class Memory:
 
     async def read_charge(self, charge_id: str) -> ChargeFact:
         self.asked += 1
+        await asyncio.sleep(self.answers_in_s)
         if ("charge", charge_id) not in self.records:
             raise NotFound("not-found", "The id provided does not exist")
         return charge_fact(self.records["charge", charge_id])

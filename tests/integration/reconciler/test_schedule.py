@@ -1,9 +1,11 @@
-"""Which days are asked for again, and what a busy database does to whoever asks."""
+"""Which days are asked for again; what a slow provider, a busy database and a silent broker do to a run."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, MutableMapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,14 +14,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from services.reconciler import rebuild
 from services.reconciler.api import ReconciliationApi
 from services.reconciler.app import MIGRATIONS
+from services.reconciler.comparing import incoming
 from services.reconciler.daily import Daily
+from services.reconciler.domain.book import Charge, OrderBook
 from services.reconciler.domain.items import Theirs
-from services.reconciler.domain.runs import begins, ends
+from services.reconciler.domain.runs import TASK, begins, ends, key_of
 from shared.database import migrate
 from shared.envelope import now_utc
 from shared.errors import Unavailable
+from shared.messages.reconciler import RunReconciliation
 from shared.publish import Publisher
 from shared.settings import KafkaSettings
+from shared.tasks import Answered, ClaimedTask
 from tests.integration.reconciler.bench import ACCOUNT, NAME, Bench, Memory
 from tests.servers import DatabaseUrls
 
@@ -36,6 +42,12 @@ async def bench(own_urls: DatabaseUrls) -> AsyncIterator[Bench]:
 
 def daily(engine: AsyncEngine) -> Daily:
     return Daily(engine, Publisher(NOWHERE), {}, tick_s=3600.0, settle_s=3600.0, days_back=7)
+
+
+def phantom(n: int, at: datetime) -> OrderBook:
+    """An order whose charge the provider does not know: it is asked for it before that is believed."""
+    charge = Charge(NAME, ACCOUNT, f"pay_{n:02}", f"order_{n}", "captured", 500, "INR", surplus=False, at=at)
+    return OrderBook(f"o-{n}", 1, 500, "INR", paid=True, charges=(charge,))
 
 
 def stranger(id_: str, at: datetime) -> Theirs:
@@ -63,6 +75,28 @@ async def test_a_day_is_run_again_each_day_for_a_month_while_something_about_it_
     bench.memory.records.clear()
     await bench.run(begins(known), ends(known))
     assert await due() == [(last, 0)]
+
+
+async def test_many_differences_at_a_slow_provider_are_asked_for_in_several_turns(bench: Bench) -> None:
+    """Its lease would run out on a turn that asks for all of them, and on each after it."""
+    day = now_utc().date() - timedelta(days=2)
+    phantoms = [phantom(n, begins(day)) for n in range(30)]
+    await bench.fill(phantoms, now_utc())
+    bench.memory.answers_in_s = 0.05
+    bench.performer = replace(bench.performer, turn_s=0.1)
+    key = key_of(NAME, ACCOUNT, begins(day), ends(day))
+    task = ClaimedTask(1, TASK, f"{TASK}:{key}", key, b"{}", 1)
+    asked: list[int] = []
+
+    command = RunReconciliation(provider=NAME, day=day, since=begins(day), until=ends(day))
+    await bench.windows.apply_result(incoming(command, key))
+    while not isinstance(await bench.performer(task), Answered):
+        asked.append(bench.memory.asked)
+    steps = [later - before for before, later in pairwise([0, *asked])]
+    assert max(steps) < len(phantoms) / 2
+    assert bench.memory.asked == len(phantoms), "nothing is asked for twice"
+    rows = await bench.rows("SELECT kind, count(*) FROM mismatches WHERE open GROUP BY kind")
+    assert rows == [("missing_provider", len(phantoms))]
 
 
 @pytest.mark.usefixtures("bench")
