@@ -71,8 +71,9 @@ RECONCILER_COMMANDS = Topic("reconciler.commands", "reconciler", 3, _WEEK)
 PRIVACY_COMMANDS = Topic("privacy.commands", "payments", 1, _WEEK)
 PRIVACY_EVENTS = Topic("privacy.events", "payments", 1, _FOR_EVER)
 
-# Where customers' data travel; `payments.replies` hands the buyer's own name to the checkout.
-PERSONAL_TOPICS = (ORDERS_EVENTS, PAYMENTS_COMMANDS, PAYMENTS_WEBHOOKS, PAYMENTS_REPLIES)
+# Where customers' data travel; `payments.replies` hands the buyer's own name to the checkout, and why a mail
+# came back (`notifier.commands`) is told by a server that repeats its address.
+PERSONAL_TOPICS = (ORDERS_EVENTS, PAYMENTS_COMMANDS, PAYMENTS_WEBHOOKS, PAYMENTS_REPLIES, NOTIFIER_COMMANDS)
 
 TOPICS = {
     t.name: t

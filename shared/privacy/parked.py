@@ -8,14 +8,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.envelope import decode
 from shared.errors import Malformed
-from shared.kafka import ORDERS_EVENTS, PAYMENTS_COMMANDS, PAYMENTS_WEBHOOKS
+from shared.kafka import NOTIFIER_COMMANDS, ORDERS_EVENTS, PAYMENTS_COMMANDS, PAYMENTS_WEBHOOKS
 from shared.messages.base import Catalogue
+from shared.messages.notifier import RecordBounce
 from shared.messages.orders import OrderPlaced
 from shared.messages.payments import ProviderEventReceived, RegisterOrder
 from shared.privacy.customers import normalised, order_in
 
-_BRINGING_DATA = Catalogue(OrderPlaced, RegisterOrder, ProviderEventReceived)
-_TOPICS = [ORDERS_EVENTS.name, PAYMENTS_COMMANDS.name, PAYMENTS_WEBHOOKS.name]
+_BRINGING_DATA = Catalogue(OrderPlaced, RegisterOrder, ProviderEventReceived, RecordBounce)
+_TOPICS = [ORDERS_EVENTS.name, PAYMENTS_COMMANDS.name, PAYMENTS_WEBHOOKS.name, NOTIFIER_COMMANDS.name]
 
 _READ = text("""
     SELECT consumer, message_id, body, record_key FROM inbox
@@ -29,7 +30,7 @@ _BLANK = text("""
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a message holds of a customer: an order's id and content, or a provider's bytes."""
+    """What a message holds of a customer: an order's id and content, or words from outside."""
 
     order_id: str | None
     raw: bytes
@@ -47,6 +48,8 @@ def held_in(body: bytes) -> Held:
         return Held(None, body)
     if isinstance(message, ProviderEventReceived):
         return Held(None, message.body)
+    if isinstance(message, RecordBounce):
+        return Held(None, message.reason.encode())
     order = order_in(message)
     return Held(order.order_id, body, normalised(order.customer.email)) if order else Held(None, body)
 

@@ -23,6 +23,7 @@ from shared.privacy.customers import customer_hash, key_check, normalised
 from shared.privacy.erasures import places_of
 from shared.service import Kit, read_settings
 
+REASON_MAX = 500  # a service parks a request with a longer one
 ORDERS_MAX = 10_000  # in one message; who has more is erased by running the command again
 
 commands = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -65,6 +66,8 @@ def erase(
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """Blank this customer's data in every service. Amounts and document numbers stay."""
+    if not 0 < len(reason.strip()) <= REASON_MAX:
+        raise typer.BadParameter(f"say why in 1 to {REASON_MAX} characters", param_hint="--reason")
     settings = read_settings("payments", PaymentsSettings)
     found = at_desk(lambda: build(settings), lambda kit: _find(kit, customer, order or []))
     if not as_json:

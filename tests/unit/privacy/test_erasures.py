@@ -12,6 +12,7 @@ from shared.envelope import encode
 from shared.errors import Rejected
 from shared.inbox import Incoming
 from shared.messages.base import Message, wrap
+from shared.messages.notifier import RecordBounce
 from shared.messages.orders import BillingAddress, Customer, OrderLine, OrderPlaced
 from shared.messages.payments import ProviderEventReceived, RefundPayment, RegisterOrder
 from shared.messages.privacy import ErasedPlace, ErasePersonalData, PersonalDataErased
@@ -121,6 +122,8 @@ def test_what_a_parked_message_holds() -> None:
     )
     assert held_in(record(webhook)).raw == body
     assert names_one_of(body, [EMAIL])
+    bounce = RecordBounce(order_id="o-1", message_id="<1@shop.test>", reason=f"550 <{EMAIL}> unknown")
+    assert names_one_of(held_in(record(bounce)).raw, [EMAIL])
     assert not names_one_of(body, ["someone@else.test"])
 
 
