@@ -49,8 +49,8 @@ MUTANTS = (
     Mutant(
         "a declined approval is captured again by the webhook of the same one",
         f"{DOMAIN}/captures.py",
-        "captured_for=attempt.verify_asked, approved=False",
-        "captured_for=attempt.verify_asked",
+        "captured_for=attempt.verify_asked,\n        approved=False,",
+        "captured_for=attempt.verify_asked,",
         (f"{CAPTURES}::test_the_late_webhook_of_an_approval_that_was_declined_captures_nothing",),
     ),
     Mutant(

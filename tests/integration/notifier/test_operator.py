@@ -54,13 +54,13 @@ async def test_an_operator_sees_what_an_order_got_and_sends_it_again(system: Sys
     assert (code, f"SHA-256 {sha256(file.read_bytes()).hexdigest()}" in printed) == (0, True)
     assert file.read_bytes() in [mail.pdf for mail in system.sink.taken]
 
-    asked = ("notifier", "resend", "o-1", "receipt", "--nonce", "n-1")  # known, but of another mail
+    resend = ("notifier", "resend", "o-1", "receipt", "--nonce", "n-1")  # known, but of another mail
     unmade = "UPDATE documents SET state = '{}', pdf = NULL, sha256 = NULL WHERE kind = 'receipt'"
     await system.execute(unmade.format("numbered"))
-    code, printed = await paystream(*asked, environment=environment)
+    code, printed = await paystream(*resend, environment=environment)
     assert (code, "cannot-be-sent" in printed) == (1, True)
     await system.execute(unmade.format("failed"))
-    code, printed = await paystream(*asked, environment=environment)
+    code, printed = await paystream(*resend, environment=environment)
     assert (code, "is made anew" in printed) == (0, True)
 
     async def made_and_sent() -> bool:
@@ -80,7 +80,7 @@ async def test_an_operator_sees_what_an_order_got_and_sends_it_again(system: Sys
 
 async def test_samples_need_no_settings(tmp_path: Path) -> None:
     asked = ("notifier", "preview", "invoice", "--out", str(tmp_path))
-    code, printed = await paystream(*asked, environment={})
+    code, printed = await paystream(*resend, environment={})
     assert code == 0
     assert "Your invoice from Bluebird Books" in printed
     assert (tmp_path / "invoice.pdf").read_bytes().startswith(b"%PDF-")
