@@ -80,7 +80,7 @@ async def test_an_operator_sees_what_an_order_got_and_sends_it_again(system: Sys
 
 async def test_samples_need_no_settings(tmp_path: Path) -> None:
     asked = ("notifier", "preview", "invoice", "--out", str(tmp_path))
-    code, printed = await paystream(*resend, environment={})
+    code, printed = await paystream(*asked, environment={})
     assert code == 0
     assert "Your invoice from Bluebird Books" in printed
     assert (tmp_path / "invoice.pdf").read_bytes().startswith(b"%PDF-")
