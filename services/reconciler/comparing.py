@@ -13,15 +13,14 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.reconciler.domain.facts import DifferenceFound, DifferenceGone
-from services.reconciler.domain.items import Item, Key, Theirs
+from services.reconciler.domain.items import Item, Theirs
 from services.reconciler.domain.matching import Difference, Tally, compare, tallied
 from services.reconciler.domain.mismatches import mismatch_id
 from services.reconciler.domain.runs import Window
 from services.reconciler.domain.settling import Terms
 from services.reconciler.providers import Provider
 from services.reconciler.store import legs, mismatches, records
-from services.reconciler.store.legs import Listing, Subject
-from services.reconciler.store.plain import not_plain
+from services.reconciler.store.legs import Subject
 from shared.envelope import now_utc
 from shared.errors import Unavailable
 from shared.inbox import Incoming
@@ -41,9 +40,8 @@ class Waited:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One part, up to and with `last`: its differences, and the mismatches that it no longer saw."""
+    """The first `count` subjects: their differences, and the mismatches that were no longer seen."""
 
-    last: Key
     count: int
     tally: Tally
     differences: Sequence[Difference]
@@ -65,37 +63,32 @@ class Comparer:
         since: datetime,
         ends_at: float = float("inf"),
     ) -> Compared:
-        """`since`: from there on all was listed. A part may end before the last subject; it does when the
-        provider is still being asked at `ends_at` (monotonic).
+        """Some from the front; they are in the order of their ids. Not all when many have to be asked for, or
+        the provider is still being asked at `ends_at` (monotonic). `since`: from there on all was listed.
         """
         async with self.engine.connect() as connection:
             read = await records.watermarks(connection, window.provider, window.account)
             terms = provider.terms(read.get("lines"))
-            listing = Listing(since, terms.settles)
-            rest = await not_plain(connection, window, subjects, listing)
-            judged, suspects = _part(await legs.items(connection, window, rest, listing), terms)
+            judged, suspects = _part(await legs.items(connection, window, subjects, since), terms)
         answers = await self.asked(provider, suspects, ends_at)
         if len(answers) < len(suspects):
-            judged = [j for j in judged if j[0].key < suspects[len(answers)].key]
-        whole = len(judged) == len(rest)
-        seen = subjects if whole else [s for s in subjects if s[:2] <= judged[-1][0].key]
+            unasked = suspects[len(answers)]
+            judged = judged[: [item for item, _ in judged].index(unasked)]
         async with self.engine.begin() as connection:
             standing = await mismatches.standing(
-                connection, window.provider, window.account, [s[:2] for s in seen]
+                connection, window.provider, window.account, [item.key for item, _ in judged]
             )
             fresh = {i.key: await legs.with_answer(connection, window, i, a) for i, a in answers}
         judged = [
             (again, compare(again, terms)) if (again := fresh.get(item.key)) else (item, differences)
             for item, differences in judged
         ]
-        plain = len(seen) - len(judged)
         tally, differences = tallied(judged)
         found = {id_of(window, d) for d in differences}
         unjudged = {i.key for i, _ in judged if standing and _may_be_late(i, terms)}
         return Compared(
-            last=seen[-1][:2],
-            count=len(seen),
-            tally=tally.plus(Tally(ours=plain, theirs=plain, settled=plain, agreed=plain)),
+            count=len(judged),
+            tally=tally,
             differences=differences,
             gone=[
                 s.mismatch_id

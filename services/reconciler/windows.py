@@ -22,6 +22,7 @@ from services.reconciler.domain.steps import Step, steps
 from services.reconciler.progress import announce
 from services.reconciler.providers import Provider
 from services.reconciler.store import book, figures, legs, records, runs
+from services.reconciler.store.plain import next_part
 from services.reconciler.store.records import Fact
 from services.reconciler.store.runs import Progress
 from shared.apply import Applier
@@ -188,16 +189,21 @@ class Windows:
         since = steps(run.window.since, run.window.until, provider.plan)[0].since
         while True:
             async with self.engine.connect() as connection:
-                subjects = await legs.next_subjects(connection, run, COMPARE_MAX)
-            if not subjects:
+                settles = provider.plan.settles
+                whole = await next_part(connection, run, since, COMPARE_MAX, settles=settles)
+            if whole is None:
                 return run
-            part = await self.comparer.compare(run.window, provider, subjects, since, turn_ends)
+            judged = await self.comparer.compare(run.window, provider, whole.rest, since, turn_ends)
+            part = whole.cut(judged.count)
             to = replace(
-                run, after=part.last, compared=run.compared + part.count, tally=run.tally.plus(part.tally)
+                run,
+                after=part.last,
+                compared=run.compared + part.count,
+                tally=run.tally.plus(part.plain).plus(judged.tally),
             )
             async with self.engine.begin() as connection:
                 moved = await runs.moved(connection, run, to)
-                await self.mismatches.within(connection, recorded(run.window, part))
+                await self.mismatches.within(connection, recorded(run.window, judged))
                 if run.compared // ANNOUNCE_EVERY != to.compared // ANNOUNCE_EVERY:
                     await announce(connection, to, "comparing")
             run = moved
@@ -219,8 +225,8 @@ async def _next(pages: AsyncIterator[Fact | SettlementLine], limit: int) -> list
 async def _keep(connection: AsyncConnection, run: Progress, some: Sequence[Fact | SettlementLine]) -> None:
     lines = [x for x in some if isinstance(x, SettlementLine)]
     facts = [x for x in some if not isinstance(x, SettlementLine)]
-    await records.keep_lines(connection, run.window, lines)
-    await records.keep_records(connection, run.window, facts)
+    await records.keep_lines(connection, run, lines)
+    await records.keep_records(connection, run, facts)
 
 
 def _completed(run: Progress, zone: str, money: tuple[Figures, ...]) -> WindowCompared:

@@ -7,7 +7,7 @@ import msgspec
 
 from shared.messages.reconciler import Leg
 
-Object = Literal["charge", "dispute", "refund"]  # also the order in which a run goes through them
+Object = Literal["charge", "dispute", "refund"]
 Key = tuple[str, str]  # object and id
 
 MONEY = frozenset({"authorized", "lapsed", "captured"})

@@ -89,6 +89,7 @@ _SETTLED = """
            bool_and(NOT :settles OR l.settlement_id <> '') AS paid_out
     FROM settlement_lines l WHERE l.provider = :provider AND l.account = :account
      AND l.object = r.object AND l.subject = r.subject"""
+# In the order of the index by which each is looked up: it is read from front to back, not up and down.
 # Few things differ: looked up once as a whole, not for each record.
 _WHY = """
     SELECT DISTINCT ON (object, subject) object, subject,
@@ -110,7 +111,7 @@ _PARTS = text(f"""
                                      WHEN s.net = 0 THEN 0
                                      ELSE r.signed - round(s.fee * r.signed / nullif(s.amount, 0)) END, 0)
                            AS net
-                FROM ({_RECORDS}) r
+                FROM (SELECT * FROM ({_RECORDS}) ours ORDER BY subject OFFSET 0) r
                 CROSS JOIN LATERAL ({_SETTLED}) s
                 LEFT JOIN standing w ON w.object = r.object AND w.subject = r.subject) one) whole
     GROUP BY day, currency, object, reason""")  # noqa: S608 - our own names

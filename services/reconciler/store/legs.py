@@ -1,7 +1,6 @@
-"""Reads what is to be compared: subjects in order, and the three legs of each."""
+"""Takes in what is to be compared, and reads the three legs of each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -13,7 +12,7 @@ from services.reconciler.domain.merging import merged
 from services.reconciler.domain.runs import Window
 from services.reconciler.domain.steps import Step
 from services.reconciler.store import records, unnamed
-from services.reconciler.store.columns import array, column
+from services.reconciler.store.columns import column, unnested
 from services.reconciler.store.runs import Progress
 
 Subject = tuple[Object, str, bool]  # and whether the provider listed it in this run
@@ -27,7 +26,7 @@ async def take_ours(connection: AsyncConnection, run: Progress, step: Step, sinc
     window = {
         "provider": run.window.provider,
         "account": run.window.account,
-        "run": run.window.run_id,
+        "run": run.serial,
         "since": since,
         "until": step.until,
         "some": TAKE_MAX,
@@ -35,11 +34,11 @@ async def take_ours(connection: AsyncConnection, run: Progress, step: Step, sinc
     until = (await connection.execute(_NEXT[table], window)).scalar() or step.until
     waiting = f"AND {pays} AND NOT EXISTS ({_PAID_OUT})" if step.unsettled else ""
     statement = f"""
-        INSERT INTO run_subjects (run_id, object, subject, listed)
-        SELECT :run, :object, o.{id_}, false FROM {table} o
+        INSERT INTO run_subjects (run, subject, object, listed)
+        SELECT :run, o.{id_}, :object, false FROM {table} o
         WHERE o.provider = :provider AND o.account = :account AND o.at >= :since AND o.at < :until
               {waiting.format(id=id_)}
-        ON CONFLICT DO NOTHING"""  # noqa: S608 - our own names
+        ORDER BY o.{id_} ON CONFLICT DO NOTHING"""  # noqa: S608 - our own names
     await connection.execute(text(statement), window | {"until": until, "object": _OBJECTS[step.leg]})
     return until
 
@@ -51,7 +50,7 @@ async def take_standing(connection: AsyncConnection, run: Progress, since: datet
     """
     window = run.window
     wanted = {
-        "run": window.run_id,
+        "run": run.serial,
         "provider": window.provider,
         "account": window.account,
         "since": since,
@@ -61,32 +60,19 @@ async def take_standing(connection: AsyncConnection, run: Progress, since: datet
     await connection.execute(_TAKE_STANDING, wanted)
 
 
-async def next_subjects(connection: AsyncConnection, run: Progress, limit: int) -> list[Subject]:
-    """The next ones to compare, in order."""
-    await connection.execute(_BY_INDEX)
-    wanted = {"run": run.window.run_id, "object": run.after[0], "after": run.after[1], "limit": limit}
-    return [(r[0], r[1], r[2]) for r in await connection.execute(_NEXT_SUBJECTS, wanted)]
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """What the provider listed: all from `since` to the window's end, so a record of that time which this run
-    did not list is no longer there. `settles`: its settlements follow.
-    """
-
-    since: datetime
-    settles: bool
-
-
 async def items(
-    connection: AsyncConnection, window: Window, subjects: Sequence[Subject], listing: Listing
+    connection: AsyncConnection, window: Window, subjects: Sequence[Subject], since: datetime
 ) -> list[Item]:
-    """The subjects with what each leg says."""
+    """The subjects with what each leg says, in the order of their ids.
+
+    The provider listed all from `since` to the window's end: a record of that time which this run did not
+    list is no longer there.
+    """
     found: list[Item] = []
     for object_ in sorted({s[0] for s in subjects}):
         these = [s for s in subjects if s[0] == object_]
-        found += await _items(connection, window, object_, these, listing.since)
-    return found
+        found += await _items(connection, window, object_, these, since)
+    return sorted(found, key=_place)
 
 
 async def _items(
@@ -111,7 +97,7 @@ async def _items(
     found = merged(ours, (named.get(t.id, t) for t in theirs), lines)
     by_id = {i.id: i for i in await _with_orders_behind(connection, window, list(found))}
     empty = (Item(object_, s[1], None, None, None) for s in subjects if s[1] not in by_id)
-    return sorted([*by_id.values(), *empty], key=_id)
+    return [*by_id.values(), *empty]
 
 
 async def _with_orders(
@@ -174,8 +160,12 @@ async def with_answer(connection: AsyncConnection, window: Window, item: Item, a
     return replace(item, theirs=answer)
 
 
-def _id(record: Ours | Theirs | Line | Item) -> str:
+def _id(record: Ours | Theirs | Line) -> str:
     return record.id
+
+
+def _place(item: Item) -> tuple[str, str]:
+    return item.id, item.object
 
 
 _OBJECTS: dict[str, Object] = {"charges": "charge", "refunds": "refund", "disputes": "dispute"}
@@ -195,22 +185,13 @@ _NEXT = {
     for table, _, _ in _TABLES.values()
 }
 _TAKE_STANDING: TextClause = text("""
-    INSERT INTO run_subjects (run_id, object, subject, listed)
-    SELECT DISTINCT :run, object, subject, false FROM mismatches
+    INSERT INTO run_subjects (run, subject, object, listed)
+    SELECT DISTINCT CAST(:run AS integer), subject, object, false FROM mismatches
     WHERE provider = :provider AND account = :account AND open AND at >= :since AND at < :until
     ON CONFLICT DO NOTHING""")
-# Sorting all that is left for each part would cost more with every record that a run has.
-_BY_INDEX = text(
-    "SELECT set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)"
-)
-_NEXT_SUBJECTS = text("""
-    SELECT object, subject, listed FROM run_subjects
-    WHERE run_id = :run AND (object, subject) > (:object, :after)
-    ORDER BY object, subject LIMIT :limit""")
-
 # OFFSET 0 keeps each look-up by its key: of a table that has just been filled the planner knows nothing,
 # and would read all of it.
-_IDS = f"unnest({array('ids')}) AS s (id)"
+_IDS = f"{unnested(ids='text')} AS s (id)"
 _OURS = {
     # What its order asks for matters only to a charge that does not simply pay it.
     "charge": text(f"""
@@ -236,7 +217,7 @@ _OURS = {
 }
 _THEIRS = text(f"""
     SELECT r.subject, r.charge_id, r.provider_order_id, r.state, r.amount, r.currency, r.at, r.money, r.fee
-    FROM unnest({array("ids")}, {array("listed", "boolean")}) AS s (id, listed)
+    FROM {unnested(ids="text", listed="boolean")} AS s (id, listed)
     CROSS JOIN LATERAL (SELECT * FROM provider_records WHERE provider = :provider AND account = :account
                                                          AND object = :object AND subject = s.id OFFSET 0) r
     WHERE s.listed OR r.at IS NULL OR r.at < :since OR r.at >= :until""")  # noqa: S608 - our own names

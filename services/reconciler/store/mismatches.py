@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.reconciler.domain.facts import DifferenceFound, DifferenceGone, Rechecked
 from services.reconciler.domain.items import Key
 from services.reconciler.domain.mismatches import Mismatch, Note
-from services.reconciler.store.columns import array, column
+from services.reconciler.store.columns import column, unnested
 from shared.inbox import Incoming
 from shared.messages.reconciler import AcceptMismatch, ApproveRepair, Leg
 
@@ -158,7 +158,7 @@ _NOTES = text("""
     SELECT occurrence, what, at, person, text FROM mismatch_audit WHERE mismatch_id = :id ORDER BY id""")
 _STANDING = text(f"""
     SELECT m.mismatch_id, m.kind, m.object, m.subject
-    FROM unnest({array("objects")}, {array("subjects")}) AS k (object, subject)
+    FROM {unnested(objects="text", subjects="text")} AS k (object, subject)
     CROSS JOIN LATERAL (SELECT * FROM mismatches WHERE provider = :provider AND account = :account
                            AND object = k.object AND subject = k.subject
                            AND (open OR how = 'accepted') OFFSET 0) m""")  # noqa: S608 - our own names

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.reconciler.domain.items import Key, Theirs
 from services.reconciler.domain.runs import Window
 from services.reconciler.store import unnamed
-from services.reconciler.store.columns import array, column, numbers, times
+from services.reconciler.store.columns import column, numbers, times, unnested
+from services.reconciler.store.runs import Progress
 from shared.messages.facts import ChargeFact, DisputeFact, RefundFact, SettlementLine
 
 Fact = ChargeFact | RefundFact | DisputeFact
@@ -31,19 +32,20 @@ def theirs_of(fact: Fact, known: dict[str, str]) -> Theirs:
     )  # fmt: skip
 
 
-async def keep_records(connection: AsyncConnection, window: Window, facts: Sequence[Fact]) -> None:
+async def keep_records(connection: AsyncConnection, run: Progress, facts: Sequence[Fact]) -> None:
     """Keeps what the provider listed in this run; repeated, the last word stands."""
+    window = run.window
     references = [f.reference for f in facts if isinstance(f, RefundFact) and f.reference]
     known: dict[str, str] = {}
     if references:
         asked = {"provider": window.provider, "account": window.account, "ids": references}
         known = {r.refund_id: r.subject for r in await connection.execute(_UNNAMED, asked)}
     records = {(r.object, r.id): r for r in (theirs_of(f, known) for f in facts)}
-    await put(connection, window, [records[key] for key in sorted(records)], listed_by=window.run_id)
+    await put(connection, window, [records[key] for key in sorted(records)], listed_by=run)
 
 
 async def put(
-    connection: AsyncConnection, window: Window, records: Sequence[Theirs], listed_by: str | None = None
+    connection: AsyncConnection, window: Window, records: Sequence[Theirs], listed_by: Progress | None = None
 ) -> None:
     """Writes records, each key once. With `listed_by` they are subjects of that run, too."""
     if not records:
@@ -65,7 +67,7 @@ async def put(
     await connection.execute(_PUT, columns)
     if listed_by is not None:
         keys = {name: columns[name] for name in ("objects", "ids")}
-        await connection.execute(_LISTED, keys | {"run": listed_by})
+        await connection.execute(_LISTED, keys | {"run": listed_by.serial})
 
 
 async def remove(connection: AsyncConnection, window: Window, keys: Sequence[Key]) -> None:
@@ -74,51 +76,50 @@ async def remove(connection: AsyncConnection, window: Window, keys: Sequence[Key
         await connection.execute(_REMOVE, _pairs(window, keys))
 
 
-async def keep_lines(connection: AsyncConnection, window: Window, lines: Sequence[SettlementLine]) -> None:
+async def keep_lines(connection: AsyncConnection, run: Progress, lines: Sequence[SettlementLine]) -> None:
     """Keeps lines of the account; a repetition may name the settlement that paid it out since."""
+    window = run.window
     unique = {x.line_id: x for x in lines}
     if not unique:
         return
     found = await unnamed.keys(connection, window, lines)
-    rows = [(unique[i], *(found.get(i) or _about(unique[i]))) for i in sorted(unique)]
+    # By what they are about, as their subjects are and the index by which they are looked up.
+    about = sorted(((x, *(found.get(x.line_id) or _about(x))) for x in unique.values()), key=_subject_first)
     columns = {
         "provider": window.provider,
         "account": window.account,
-        "lines": column([x.line_id for x, _, _ in rows]),
-        "kinds": column([x.kind for x, _, _ in rows]),
-        "objects": column([object_ or "" for _, object_, _ in rows]),
-        "ids": column([subject for _, _, subject in rows]),
-        "charges": column([x.charge_id for x, _, _ in rows]),
-        "amounts": numbers(x.amount for x, _, _ in rows),
-        "fees": numbers(x.fee for x, _, _ in rows),
-        "nets": numbers(x.net for x, _, _ in rows),
-        "currencies": column([x.currency for x, _, _ in rows]),
-        "rates": column([x.rate for x, _, _ in rows]),
-        "settlements": column([x.settlement_id for x, _, _ in rows]),
-        "ats": times(x.at for x, _, _ in rows),
+        "lines": column([x.line_id for x, _, _ in about]),
+        "kinds": column([x.kind for x, _, _ in about]),
+        "objects": column([object_ for _, object_, _ in about]),
+        "ids": column([subject for _, _, subject in about]),
+        "charges": column([x.charge_id for x, _, _ in about]),
+        "amounts": numbers(x.amount for x, _, _ in about),
+        "fees": numbers(x.fee for x, _, _ in about),
+        "nets": numbers(x.net for x, _, _ in about),
+        "currencies": column([x.currency for x, _, _ in about]),
+        "rates": column([x.rate for x, _, _ in about]),
+        "settlements": column([x.settlement_id for x, _, _ in about]),
+        "ats": times(x.at for x, _, _ in about),
     }
     await connection.execute(_PUT_LINES, columns)
-    about = [(o, s) for _, o, s in rows if o is not None]
-    await subjects(connection, window.run_id, about)
+    keys = {name: columns[name] for name in ("objects", "ids")}
+    await connection.execute(_SUBJECTS, keys | {"run": run.serial})
 
 
-def _about(line: SettlementLine) -> tuple[str | None, str]:
-    """What the line says that it is about."""
+def _about(line: SettlementLine) -> Key:
+    """What the line says that it is about, if anything."""
     if line.kind == "payment" and line.charge_id:
         return "charge", line.charge_id
     if line.kind == "refund" and line.refund_id:
         return "refund", line.refund_id
     if line.kind == "dispute" and line.dispute_id:
         return "dispute", line.dispute_id
-    return None, ""
+    return "", ""
 
 
-async def subjects(connection: AsyncConnection, run_id: str, keys: Sequence[Key]) -> None:
-    """These are to be compared by the run, too."""
-    if keys:
-        objects, ids = zip(*sorted(set(keys)), strict=True)
-        wanted = {"run": run_id, "objects": column(objects), "ids": column(ids)}
-        await connection.execute(_SUBJECTS, wanted)
+def _subject_first(row: tuple[SettlementLine, str, str]) -> tuple[str, str, str]:
+    line, object_, subject = row
+    return subject, object_, line.line_id
 
 
 async def has_read(
@@ -149,7 +150,15 @@ def _pairs(window: Window, keys: Sequence[Key]) -> dict[str, str]:
     }
 
 
-_KEYS = f"unnest({array('objects')}, {array('ids')})"
+_KEYS = unnested(objects="text", ids="text")
+_RECORDS = unnested(
+    objects="text", ids="text", charges="text", orders="text", states="text", moneys="text",
+    amounts="bigint", currencies="text", fees="bigint", ats="timestamptz",
+)  # fmt: skip
+_LINES = unnested(
+    lines="text", kinds="text", objects="text", ids="text", charges="text", amounts="bigint",
+    fees="bigint", nets="bigint", currencies="text", rates="text", settlements="text", ats="timestamptz",
+)  # fmt: skip
 _UNNAMED: TextClause = text("""
     SELECT refund_id, subject FROM refunds
     WHERE provider = :provider AND account = :account AND refund_id = ANY(CAST(:ids AS text[]))
@@ -157,10 +166,7 @@ _UNNAMED: TextClause = text("""
 _PUT = text(f"""
     INSERT INTO provider_records AS r (provider, account, object, subject, charge_id, provider_order_id,
                                        state, money, amount, currency, fee, at)
-    SELECT :provider, :account, * FROM unnest(
-        {array("objects")}, {array("ids")}, {array("charges")}, {array("orders")}, {array("states")},
-        {array("moneys")}, {array("amounts", "bigint")}, {array("currencies")}, {array("fees", "bigint")},
-        {array("ats", "timestamptz")})
+    SELECT :provider, :account, * FROM {_RECORDS} n
     ON CONFLICT (provider, account, object, subject) DO UPDATE
     SET charge_id = excluded.charge_id, provider_order_id = excluded.provider_order_id,
         state = excluded.state, money = excluded.money, amount = excluded.amount,
@@ -168,12 +174,13 @@ _PUT = text(f"""
     WHERE (r.state, r.money, r.amount, r.currency, r.fee, r.at) IS DISTINCT FROM
           (excluded.state, excluded.money, excluded.amount, excluded.currency, excluded.fee, excluded.at)""")  # noqa: S608 - our own names
 _LISTED = text(f"""
-    INSERT INTO run_subjects AS s (run_id, object, subject, listed)
-    SELECT :run, object, id, true FROM {_KEYS} AS k (object, id)
-    ON CONFLICT (run_id, object, subject) DO UPDATE SET listed = true WHERE NOT s.listed""")  # noqa: S608 - our own names
+    INSERT INTO run_subjects AS s (run, subject, object, listed)
+    SELECT :run, id, object, true FROM {_KEYS} AS k (object, id)
+    ON CONFLICT (run, subject, object) DO UPDATE SET listed = true WHERE NOT s.listed""")  # noqa: S608 - our own names
 _SUBJECTS = text(f"""
-    INSERT INTO run_subjects (run_id, object, subject, listed)
-    SELECT :run, object, id, false FROM {_KEYS} AS k (object, id) ON CONFLICT DO NOTHING""")  # noqa: S608 - our own names
+    INSERT INTO run_subjects (run, subject, object, listed)
+    SELECT :run, id, object, false FROM {_KEYS} AS k (object, id) WHERE object <> ''
+    ON CONFLICT DO NOTHING""")  # noqa: S608 - our own names
 _REMOVE = text(f"""
     DELETE FROM provider_records r USING {_KEYS} AS k (object, id)
     WHERE r.provider = :provider AND r.account = :account AND r.object = k.object AND r.subject = k.id""")  # noqa: S608 - our own names
@@ -182,11 +189,8 @@ _PUT_LINES = text(f"""
                                        fee, net, currency, rate, settlement_id, at)
     SELECT :provider, :account, line_id, kind, nullif(object, ''), subject, charge_id, amount, fee, net,
            currency, rate, settlement_id, at
-    FROM unnest(
-        {array("lines")}, {array("kinds")}, {array("objects")}, {array("ids")}, {array("charges")},
-        {array("amounts", "bigint")}, {array("fees", "bigint")}, {array("nets", "bigint")},
-        {array("currencies")}, {array("rates")}, {array("settlements")}, {array("ats", "timestamptz")})
-        AS n (line_id, kind, object, subject, charge_id, amount, fee, net, currency, rate, settlement_id, at)
+    FROM {_LINES} AS n (line_id, kind, object, subject, charge_id, amount, fee, net, currency, rate,
+                        settlement_id, at)
     ON CONFLICT (provider, account, line_id) DO UPDATE
     SET object = excluded.object, subject = excluded.subject, amount = excluded.amount, fee = excluded.fee,
         net = excluded.net, currency = excluded.currency, rate = excluded.rate, at = excluded.at,

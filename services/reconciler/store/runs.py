@@ -68,10 +68,12 @@ class WindowStore:
 class Progress:
     """How far an open run has come: in step `step` all before `done_until` is in, `after` is compared.
 
-    None: the step has not begun. `listed` and `compared` count for whoever watches.
+    None: the step has not begun. `listed` and `compared` count for whoever watches. `serial`: the number
+    under which its subjects stand.
     """
 
     window: Window
+    serial: int
     step: int
     done_until: datetime | None
     slice_s: int | None
@@ -89,12 +91,13 @@ async def progress(connection: AsyncConnection, key: str) -> Progress | None:
         return None
     return Progress(
         window=_window(row),
+        serial=row.serial,
         step=row.leg,
         done_until=row.listed_until,
         slice_s=row.slice_s,
         listed=row.listed,
         gathered=row.gathered,
-        after=(row.compared_object, row.compared_after),
+        after=(row.compared_object, row.compared_subject),
         compared=row.compared,
         tally=Tally(row.ours, row.theirs, row.settled, row.agreed, row.mismatches),
     )
@@ -133,8 +136,8 @@ async def forget_finished(connection: AsyncConnection, limit: int = 20_000) -> i
     """Deletes some of what finished runs had to compare."""
     result = await connection.execute(
         text("""DELETE FROM run_subjects WHERE ctid = ANY(ARRAY(
-                    SELECT s.ctid FROM run_subjects s LEFT JOIN runs r ON r.run_id = s.run_id AND r.open
-                    WHERE r.run_id IS NULL LIMIT :limit))"""),
+                    SELECT s.ctid FROM run_subjects s LEFT JOIN runs r ON r.serial = s.run AND r.open
+                    WHERE r.serial IS NULL LIMIT :limit))"""),
         {"limit": limit},
     )
     return int(result.rowcount)
@@ -167,8 +170,8 @@ _SAVE = text("""
                     completed_at = :completed_at
     WHERE provider = :provider AND account = :account AND since = :since AND until = :until""")
 _BEGIN = text("""
-    UPDATE runs SET leg = 0, listed_until = NULL, slice_s = NULL, listed = 0, gathered = false,
-                    compared_object = '', compared_after = '', compared = 0,
+    UPDATE runs SET serial = DEFAULT, leg = 0, listed_until = NULL, slice_s = NULL, listed = 0,
+                    gathered = false, compared_object = '', compared_subject = '', compared = 0,
                     ours = 0, theirs = 0, settled = 0, agreed = 0, mismatches = 0
     WHERE run_id = :run""")
 _PROGRESS = text("""
@@ -176,9 +179,9 @@ _PROGRESS = text("""
     WHERE provider = :provider AND account = :account AND since = :since AND until = :until AND open""")
 _MOVE = text("""
     UPDATE runs SET leg = :leg, listed_until = :listed_until, slice_s = :slice_s, listed = :listed,
-                    gathered = :gathered, compared_object = :object, compared_after = :after,
+                    gathered = :gathered, compared_object = :object, compared_subject = :after,
                     compared = :compared, ours = :ours, theirs = :theirs, settled = :settled,
                     agreed = :agreed, mismatches = :mismatches
     WHERE run_id = :run AND open AND leg = :old_leg
       AND listed_until IS NOT DISTINCT FROM CAST(:old_until AS timestamptz)
-      AND compared_object = :old_object AND compared_after = :old_after""")
+      AND compared_object = :old_object AND compared_subject = :old_after""")

@@ -3,19 +3,19 @@
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.reconciler.app import MIGRATIONS
 from services.reconciler.domain.items import Theirs
-from services.reconciler.store.columns import array, column, numbers, times
-from services.reconciler.store.legs import Subject
-from services.reconciler.store.plain import not_plain
-from services.reconciler.store.runs import forget_finished
+from services.reconciler.store.columns import column, numbers, times, unnested
+from services.reconciler.store.plain import Part, next_part
+from services.reconciler.store.runs import Progress, forget_finished
 from shared.database import migrate
 from tests.integration.reconciler.bench import Bench, Memory, at_the_edges, books_of
 from tests.servers import DatabaseUrls
@@ -23,6 +23,10 @@ from tests.unit.reconciler.ledgers import DAY, Ledger, drawn
 
 SINCE, UNTIL = DAY, DAY + timedelta(days=9)
 NewBench = Callable[..., Bench]
+SUBJECTS = text("""
+    SELECT object, subject, listed FROM run_subjects
+    WHERE run = :run AND (subject, object) > (:subject, :object)
+    ORDER BY subject, object LIMIT 100""")
 
 
 @pytest.fixture
@@ -85,21 +89,23 @@ async def test_what_is_passed_over_at_once_would_have_been_found_to_agree(
     """Judged one by one, the same ledger gives the same counts and mismatches."""
     passed = 0
 
-    async def counted(*asked: Any) -> list[Subject]:
+    async def counted(*asked: Any, settles: bool) -> Part | None:
         nonlocal passed
-        rest = await not_plain(*asked)
-        passed += len(asked[2]) - len(rest)
-        return rest
+        part = await next_part(*asked, settles=settles)
+        passed += part.plain.agreed if part else 0
+        return part
 
-    async def none(*asked: Any) -> list[Subject]:
-        return list(asked[2])
+    async def none(connection: AsyncConnection, run: Progress, *_: Any, **__: Any) -> Part | None:
+        marked = {"run": run.serial, "object": run.after[0], "subject": run.after[1]}
+        rows = [tuple(row) for row in await connection.execute(SUBJECTS, marked)]
+        return Part(rows[-1][:2], len(rows), rows, range(1, len(rows) + 1)) if rows else None
 
     ledger = drawn(random.Random(seed), 150)
     bench = new_bench(ledger)
     await bench.fill(books_of(ledger), UNTIL)
     done = []
     for way in (counted, none):
-        monkeypatch.setattr("services.reconciler.comparing.not_plain", way)
+        monkeypatch.setattr("services.reconciler.windows.next_part", way)
         done.append(replace(await bench.run(SINCE, UNTIL), number=0))
     assert done[0] == done[1]
     assert passed >= 20
@@ -271,11 +277,15 @@ async def test_a_window_waits_until_our_own_book_covers_it(new_bench: NewBench) 
 @pytest.mark.parametrize("values", [[""], ["", ""], ["a,b", "{x}", 'NULL"', "'", "\\", "é"], ["ab", "c"]])
 async def test_a_column_is_the_values_it_was_made_of(new_bench: NewBench, values: list[str]) -> None:
     bench = new_bench(drawn(random.Random(1), 1))
-    asked = {"some": column(values), "counts": numbers([1, None, -3]), "ats": times([DAY, None])}
-    statement = f"SELECT {array('some')}, {array('counts', 'bigint')}, {array('ats', 'timestamptz')}"
+    early = datetime(1969, 12, 31, 23, 59, 59, 1, UTC)
+    late = datetime(2200, 1, 1, microsecond=999_999, tzinfo=UTC)
+    asked = {"some": column(values), "counts": numbers([1, None, -3]), "ats": times([early, None, late])}
+    found = []
     async with bench.engine.connect() as connection:
-        row = (await connection.execute(text(statement), asked)).one()
-    assert tuple(row) == (values, [1, None, -3], [DAY, None])
+        for name, type_ in (("some", "text"), ("counts", "bigint"), ("ats", "timestamptz")):
+            statement = text(unnested(**{name: type_}))
+            found.append(list((await connection.execute(statement, {name: asked[name]})).scalars()))
+    assert found == [values, [1, None, -3], [early, None, late]]
     assert column(["a\x1fb", "c"]) == column(["ab", "c"]), "no value moves its neighbours"
 
 
