@@ -72,30 +72,37 @@ async def payouts(connection: AsyncConnection, since: datetime, until: datetime)
 # back at the line's own ratio: its rounding stays in the line.
 _RECORDS = """
     SELECT 'charge' AS object, charge_id COLLATE "C" AS subject, currency, amount AS signed, at FROM charges
-    WHERE provider = :provider AND account = :account AND at >= :since AND at < :until
+    WHERE {charge} provider = :provider AND account = :account AND at >= :since AND at < :until
       AND state = 'captured'
     UNION ALL
     SELECT 'refund', subject, currency, -amount, at FROM refunds
-    WHERE provider = :provider AND account = :account AND at >= :since AND at < :until
+    WHERE {refund} provider = :provider AND account = :account AND at >= :since AND at < :until
       AND state IN ('pending', 'succeeded')
     UNION ALL
     SELECT 'dispute', dispute_id, currency, CASE money WHEN 'withdrawn' THEN -amount ELSE 0 END, at
     FROM disputes
-    WHERE provider = :provider AND account = :account AND at >= :since AND at < :until
+    WHERE {dispute} provider = :provider AND account = :account AND at >= :since AND at < :until
       AND money <> 'none'"""
+_ALL = _RECORDS.format(charge="", refund="", dispute="")
+# Each of a mismatch by the index of its ids: a window has a million records, and a thousand mismatches.
+_OF_MISMATCH = _RECORDS.format(
+    charge="charge_id = m.subject AND",
+    refund='subject = m.subject COLLATE "C" AND',
+    dispute='dispute_id = m.subject COLLATE "C" AND',
+)
 _SETTLED = """
     SELECT sum(l.amount) AS amount, sum(l.fee) AS fee, min(l.currency) AS currency,
            sum(CASE WHEN :settles AND l.settlement_id = '' THEN 0 ELSE l.net END) AS net,
            bool_and(NOT :settles OR l.settlement_id <> '') AS paid_out
     FROM settlement_lines l WHERE l.provider = :provider AND l.account = :account
      AND l.object = r.object AND l.subject = r.subject"""
-# In the order of the index by which each is looked up: it is read from front to back, not up and down.
 # Few things differ: looked up once as a whole, not for each record.
 _WHY = """
     SELECT DISTINCT ON (object, subject) object, subject,
            CASE WHEN open THEN kind ELSE 'accepted' END AS kind
     FROM mismatches WHERE provider = :provider AND account = :account AND (open OR how = 'accepted')
     ORDER BY object, subject, open DESC, amount DESC"""
+# Our records come in the order of the index by which their lines are looked up.
 _PARTS = text(f"""
     WITH standing AS MATERIALIZED ({_WHY})
     SELECT day, currency, object, reason, CAST(sum(signed) AS bigint), CAST(sum(fees) AS bigint),
@@ -111,15 +118,14 @@ _PARTS = text(f"""
                                      WHEN s.net = 0 THEN 0
                                      ELSE r.signed - round(s.fee * r.signed / nullif(s.amount, 0)) END, 0)
                            AS net
-                FROM (SELECT * FROM ({_RECORDS}) ours ORDER BY subject OFFSET 0) r
+                FROM (SELECT * FROM ({_ALL}) ours ORDER BY subject OFFSET 0) r
                 CROSS JOIN LATERAL ({_SETTLED}) s
                 LEFT JOIN standing w ON w.object = r.object AND w.subject = r.subject) one) whole
     GROUP BY day, currency, object, reason""")  # noqa: S608 - our own names
 _STAKES = text(f"""
     SELECT day, currency, why, CAST(sum(amount) AS bigint), min(at), ours
     FROM (SELECT m.*, CASE WHEN open THEN kind ELSE 'accepted' END AS why,
-                 EXISTS (SELECT FROM ({_RECORDS}) r
-                         WHERE r.object = m.object AND r.subject = m.subject) AS ours
+                 EXISTS (SELECT FROM ({_OF_MISMATCH}) r WHERE r.object = m.object) AS ours
           FROM mismatches m
           WHERE m.provider = :provider AND m.account = :account AND (m.open OR m.how = 'accepted')
             AND m.at >= :since AND m.at < :until) stake

@@ -161,6 +161,8 @@ async def test_a_run_cut_into_many_turns_ends_the_same(
     done = await bench.run(SINCE, UNTIL, 4000)
     assert await found(bench) == ledger.expected
     assert done.mismatches == len(ledger.expected)
+    (subjects,) = await bench.rows("SELECT count(*) FROM run_subjects")
+    assert await bench.rows("SELECT compared FROM runs") == [subjects], "each once, wherever a part was cut"
 
 
 async def test_what_agrees_again_is_resolved_and_what_comes_back_is_the_next_occurrence(
