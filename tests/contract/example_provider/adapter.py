@@ -130,7 +130,7 @@ class TillPayAdapter:
         return await self._read(f"/charges/{charge_id}", ChargeFact)
 
     async def read_dispute(self, dispute_id: str) -> DisputeFact:
-        raise NotFound("not-found", f"TillPay has no disputes: {dispute_id}")
+        return await self._read(f"/disputes/{dispute_id}", DisputeFact)
 
     async def capture(self, request: CaptureRequest) -> ChargeFact:  # noqa: ARG002 - it captures by itself
         raise Rejected("capture-refused", "TillPay captures by itself")

@@ -57,7 +57,7 @@ class TillPayDriver:
         raise NotImplementedError(f"TillPay has no disputes: {dispute_id}, {won}")
 
     def pay_out(self) -> None:
-        """Nothing to do: every line is shown as it is made."""
+        self.till.pay_out()
 
     def faults(self, call: str, **effects: object) -> None:
         self.till.fault = (call, effects)

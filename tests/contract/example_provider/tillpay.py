@@ -32,6 +32,7 @@ class TillPay:
         self.orders: dict[str, Json] = {}
         self.charges: dict[str, Json] = {}
         self.refunds: dict[str, Json] = {}
+        self.payouts: list[Json] = []
         self.answers: dict[str, Json] = {}  # by idempotency key
         self.fault: tuple[str, Json] | None = None
         self._numbers = itertools.count(1)
@@ -78,6 +79,16 @@ class TillPay:
         self.tell("refunded", charge["provider_order_id"], charge_id)
         return refund
 
+    def pay_out(self) -> None:
+        """All that is left goes to the bank; no line says that it was in it."""
+        with self._lock:
+            lines = self._listed("lines")
+            total = sum(line["net"] for line in lines)
+            row = {"at": _now(), "currency": lines[0]["currency"]}
+            id_ = self._id("po")
+            paid_out = _line("payout", "", row, -total, 0) | {"line_id": id_, "settlement_id": id_}
+            self.payouts.append(paid_out)
+
     def tell(self, kind: str, order_id: str, charge_id: str, account: str = ACCOUNT) -> None:
         """A signed webhook, sent once."""
         event = {"id": self._id("ev"), "type": kind, "account": account, "order_id": order_id}
@@ -106,8 +117,8 @@ class TillPay:
             kind, _, wanted = path.strip("/").partition("/")
             if kind == "orders":
                 return self._view(wanted) if wanted else self._referenced(query["reference"])
-            if kind == "charges" and wanted:
-                return _known(self.charges, wanted)
+            if wanted:
+                return _known({"charges": self.charges}.get(kind, {}), wanted)
             return _page(self._listed(kind), query)
 
     def _create(self, body: Json) -> Json:
@@ -132,10 +143,11 @@ class TillPay:
         captured = [c for c in self.charges.values() if c["state"] == "captured"]
         if kind == "lines":
             lines = [_line("payment", c["charge_id"], c, c["amount"], c["fee"]) for c in captured]
-            return lines + [
+            lines += [
                 _line("refund", r["charge_id"], r, -r["amount"], 0) | {"refund_id": r["refund_id"]}
                 for r in self.refunds.values()
             ]
+            return lines + self.payouts
         rows = {"charges": self.charges, "refunds": self.refunds, "disputes": {}}
         return [*rows[kind].values()]
 
