@@ -122,6 +122,7 @@ def policy(settings: PaymentsSettings, providers: dict[str, Adapter]) -> Policy:
                 name=name,
                 account=adapter.account,
                 check_amount=adapter.check_amount,
+                check_refund=adapter.check_refund,
                 attempt_lifetime_s=adapter.schedule.attempt_lifetime_s / scale,
                 look_while_open_s=scaled(adapter.schedule.while_open_s),
                 look_after_verify_s=adapter.schedule.after_verify_s[-1] / scale,

@@ -108,6 +108,10 @@ class Adapter(Protocol):
         """Raises Rejected: `currency-not-supported`, `amount-out-of-range` or `amount-not-representable`."""
         ...
 
+    def check_refund(self, amount: int, currency: str) -> None:
+        """The same for a part that goes back: what may be charged at least says nothing of it."""
+        ...
+
     def checkout(self, opened: Mapping[str, str]) -> dict[str, object]:
         """What the browser's SDK needs besides key and ids, from settings and the provider's own answer."""
         ...

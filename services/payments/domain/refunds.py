@@ -76,7 +76,7 @@ def _amount(payment: Payment, charge: Charge, wanted: int | None, policy: Policy
     if amount > left:
         raise Rejected("refund-exceeds-remaining", f"{left} in minor units of {charge.currency} are left")
     if amount != charge.amount:
-        policy.providers[charge.provider].check_amount(amount, charge.currency)
+        policy.providers[charge.provider].check_refund(amount, charge.currency)
     return amount
 
 

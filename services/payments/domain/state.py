@@ -252,6 +252,7 @@ class ProviderPolicy(msgspec.Struct, frozen=True):
     name: str
     account: str
     check_amount: Callable[[int, str], None]  # pure; raises Rejected
+    check_refund: Callable[[int, str], None]  # of a part that goes back
     attempt_lifetime_s: float
     look_while_open_s: tuple[float, ...]
     look_after_verify_s: float

@@ -80,6 +80,9 @@ class PayPalAdapter:
     def check_amount(self, amount: int, currency: str) -> None:
         amounts.check(amount, currency)
 
+    def check_refund(self, amount: int, currency: str) -> None:
+        amounts.check(amount, currency)
+
     def checkout(self, opened: Mapping[str, str]) -> dict[str, object]:
         return {"approveUrl": opened.get("approveUrl", "")}
 

@@ -70,6 +70,9 @@ class RazorpayAdapter:
     def check_amount(self, amount: int, currency: str) -> None:
         amounts.check(amount, currency)
 
+    def check_refund(self, amount: int, currency: str) -> None:
+        amounts.check(amount, currency)
+
     def checkout(self, opened: Mapping[str, str]) -> dict[str, object]:  # noqa: ARG002 - Razorpay's answer has no secret for the browser
         return {"script": self._script}
 

@@ -62,6 +62,9 @@ class StripeAdapter:
     def check_amount(self, amount: int, currency: str) -> None:
         amounts.check(amount, currency)
 
+    def check_refund(self, amount: int, currency: str) -> None:
+        amounts.check_refund(amount, currency)
+
     def checkout(self, opened: Mapping[str, str]) -> dict[str, object]:
         return {
             "script": self._script,

@@ -65,6 +65,12 @@ def check(amount: int, currency: str) -> None:
         raise Rejected("amount-out-of-range", f"Stripe takes at most {limit} in {currency}")
 
 
+def check_refund(amount: int, currency: str) -> None:
+    """Refuses what Stripe cannot give back: any part of a charge can be (Stripe docs, Refunds)."""
+    if to_stripe(amount, currency) < 1:
+        raise Rejected("amount-out-of-range", "Stripe gives back at least the smallest unit of a currency")
+
+
 def _shift(currency: str) -> int | None:
     """Stripe's decimals less ours; None for a currency that Stripe does not take."""
     if currency in TWO_DECIMAL or currency in WHOLE_TWO_DECIMAL:

@@ -79,6 +79,9 @@ class TillPayAdapter:
         if amount < 1:
             raise Rejected("amount-out-of-range", "TillPay takes at least 1")
 
+    def check_refund(self, amount: int, currency: str) -> None:
+        self.check_amount(amount, currency)
+
     def checkout(self, opened: Mapping[str, str]) -> dict[str, object]:  # noqa: ARG002 - it has no secrets
         return {"payUrl": self._base_url}
 

@@ -53,6 +53,17 @@ def test_what_stripe_cannot_take_is_refused_up_front(amount: int, currency: str,
         ADAPTER.check_amount(amount, currency)
 
 
+@pytest.mark.parametrize(("amount", "currency"), [(1, "USD"), (1000, "CZK"), (100, "ISK")])
+def test_less_than_the_least_charge_can_be_given_back(amount: int, currency: str) -> None:
+    ADAPTER.check_refund(amount, currency)
+
+
+@pytest.mark.parametrize(("amount", "currency"), [(0, "USD"), (-1, "USD"), (12_345, "KWD"), (5, "XXX")])
+def test_what_stripe_cannot_give_back_is_refused_up_front(amount: int, currency: str) -> None:
+    with pytest.raises(Rejected):
+        ADAPTER.check_refund(amount, currency)
+
+
 @pytest.mark.parametrize(("amount", "currency"), [(50, "USD"), (99_999_999, "USD"), (999_999, "ISK")])
 def test_the_limits_themselves_are_taken(amount: int, currency: str) -> None:
     ADAPTER.check_amount(amount, currency)

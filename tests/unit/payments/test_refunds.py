@@ -6,10 +6,11 @@ from msgspec.structs import replace
 from services.payments.domain.amounts import amounts_of
 from services.payments.domain.refunds import refund_ended, refund_payment, refund_unanswered
 from services.payments.domain.snapshot import snapshot
+from shared.errors import Rejected
 from shared.messages.base import IdempotencyKey
 from shared.messages.facts import DisputeFact, RefundEnded, RefundFact, RefundState, RefundUnanswered
 from shared.messages.payments import RefundPayment
-from tests.unit.payments.examples import AMOUNT, SOMEONE, Story, charge
+from tests.unit.payments.examples import AMOUNT, POLICY, SOMEONE, Story, charge
 
 
 def refund(story: Story, amount: int | None = None, key: str = "k1", charge_id: str | None = None) -> Story:
@@ -82,6 +83,18 @@ def test_the_same_key_is_one_refund() -> None:
     first, second = (a.answer for a in story.answers[-2:])
     assert first == second
     assert len(story.payment.refunds) == 1
+
+
+def test_what_is_left_goes_back_even_when_so_little_could_not_be_charged() -> None:
+    def takes_a_rupee(amount: int, _currency: str) -> None:
+        if amount < 100:
+            raise Rejected("amount-out-of-range", "at least 1.00")
+
+    razorpay = replace(POLICY.providers["razorpay"], check_refund=lambda _amount, _currency: None)
+    razorpay = replace(razorpay, check_amount=takes_a_rupee)
+    story = Story(policy=replace(POLICY, providers={"razorpay": razorpay})).paid()
+    ended(refund(story, AMOUNT - 30), "succeeded")
+    assert refund(story, key="k2").answered()[1]["amount"] == 30
 
 
 def test_an_unpaid_order_has_nothing_to_refund() -> None:
