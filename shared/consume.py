@@ -34,7 +34,7 @@ BATCH_MAX = 200  # more per transaction gains nothing (docs/performance.md)
 DECIDING_MAX_S = 0.02  # batches are cut so that deciding one takes about this long at most
 BACKOFF_MAX_S = 5.0
 BUG_BACKOFF_MIN_S = 0.5  # each try leaves a traceback in the log
-PARKED_IN_A_ROW_MAX = 20  # so many well-formed messages cannot all be bad: the code is
+PARKED_IN_A_ROW_MAX = 20  # so many well-formed messages that no rule refuses: the code is bad
 CANCELLED_MAX = 3  # statements that ran into their time limit, before the message is to blame
 
 
@@ -229,14 +229,15 @@ class Loop(Generic[S]):
         except (Abandoned, LoopStopped):
             raise
         except Exception as error:
-            if self._parked_in_a_row + 1 >= PARKED_IN_A_ROW_MAX:
+            counted = not isinstance(error, Rejected)  # a rule that says no is no bug, however often
+            if counted and self._parked_in_a_row + 1 >= PARKED_IN_A_ROW_MAX:
                 raise LoopStopped(
                     f"{PARKED_IN_A_ROW_MAX} messages in a row failed, the last with {error!r}: this is a bug "
                     "or a bad release, not bad messages; mend it and start again, nothing is lost"
                 ) from error
             log.exception("a message cannot be applied", consumer=self.name, id=incoming.id)
             await self._park(incoming, inbox.described(error))
-            self._parked_in_a_row += 1
+            self._parked_in_a_row += counted
         else:
             self._parked_in_a_row = 0
 

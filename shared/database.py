@@ -78,12 +78,13 @@ def sqlstate(error: BaseException) -> str | None:
 def caused_by_message(error: BaseException) -> bool:
     """Whether a message can have caused this error; everything else is infrastructure.
 
-    SQLSTATE class 22 (bad data, also when the driver refuses a value) and 23 (constraint), and any error
-    that is neither a database's nor a network's nor an outage's: a decider that raised.
+    SQLSTATE class 22 (bad data, also when the driver refuses a value), 23 (constraint), 54 (too large, for an
+    index for one) and 21 (one row twice in a statement), and any error that is neither a database's nor a
+    network's nor an outage's: a decider that raised.
     """
     state = sqlstate(error)
     if state is not None:
-        return state[:2] in ("22", "23")
+        return state[:2] in ("21", "22", "23", "54")
     return not isinstance(error, (*AWAY, Unavailable, WrongIsolation, MemoryError))
 
 

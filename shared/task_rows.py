@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -38,10 +39,7 @@ async def add(connection: AsyncConnection, tasks: Sequence[Task]) -> None:
     """Writes tasks; one whose key is open already is only brought forward, or run again if it runs now."""
     if not tasks:
         return
-    unique: dict[str, Task] = {}
-    for task in tasks:
-        unique.setdefault(task.key, task)
-    new = list(unique.values())
+    new = merged(tasks)
     await connection.execute(
         _ADD,
         {
@@ -53,6 +51,19 @@ async def add(connection: AsyncConnection, tasks: Sequence[Task]) -> None:
             "delays": [t.delay_s for t in new],
         },
     )
+
+
+def merged(tasks: Sequence[Task]) -> list[Task]:
+    """One task for each key: the first one, as soon and as urgent as any of them."""
+    unique: dict[str, Task] = {}
+    for task in tasks:
+        if (first := unique.setdefault(task.key, task)) is not task:
+            unique[task.key] = replace(
+                first,
+                delay_s=min(first.delay_s, task.delay_s),
+                priority=min(first.priority, task.priority),
+            )
+    return list(unique.values())
 
 
 async def drop(connection: AsyncConnection, keys: Sequence[str]) -> None:

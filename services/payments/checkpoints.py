@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from shared.database import AWAY
 from shared.envelope import encode
 from shared.errors import OutcomeUnknown, Unavailable
 from shared.kafka import PAYMENTS_EVENTS
@@ -46,7 +46,7 @@ class Checkpoints:
                 continue
             try:
                 await self.send(await self.complete_until())
-            except (OutcomeUnknown, Unavailable, DBAPIError, OSError, TimeoutError) as error:
+            except (OutcomeUnknown, Unavailable, *AWAY) as error:
                 log.warning("no checkpoint this time", error=repr(error)[:200])
 
     async def complete_until(self) -> datetime:

@@ -12,6 +12,7 @@ from services.payments.domain.state import Asker, Payment, Policy
 from services.payments.webhooks import Webhooks
 from shared.decision import Decision, Task
 from shared.envelope import encode
+from shared.errors import Rejected
 from shared.inbox import Incoming
 from shared.messages.base import Catalogue, Message
 from shared.messages.facts import (
@@ -81,6 +82,16 @@ RESULT_HANDLERS: dict[type[Message], ResultHandler] = {
     CloseDue: lambda p, _, now, policy: facts.close_due(p, now, policy),
 }
 
+
+def _check_subject(incoming: Incoming) -> None:
+    """Raises Rejected when a message is about another order than its key says: whose it is, nobody knows."""
+    message = incoming.message
+    named = message.order if isinstance(message, RegisterOrder) else message
+    if (order_id := getattr(named, "order_id", "")) != incoming.envelope.subject:
+        detail = f"the message is about {order_id!r:.60}, its key says {incoming.envelope.subject!r:.60}"
+        raise Rejected("wrong-subject", detail)
+
+
 # How long to wait before a webhook that fits no order is tried again: our own commit may still be on its way.
 MATCH_AFTER_S = (0.2, 1.0, 5.0, 30.0, 300.0, 3600.0)
 MATCH = 40  # task priority
@@ -108,6 +119,7 @@ class Handlers:
             return result(payment, message, now, policy)
         if incoming.envelope.source == "payments":
             return Decision(payment, outcome="ignored")  # our own OrderPlaced, heard again
+        _check_subject(incoming)
         asker = Asker(incoming.envelope.correlationid)
         return COMMAND_HANDLERS[type(message)](payment, message, asker, now, policy)
 

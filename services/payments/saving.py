@@ -4,10 +4,11 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.payments.domain.state import Attempt, Charge, Dispute, Payment, Refund
+from shared.errors import Rejected
 
 # What moves with a payment's life, and what only new content changes: most batches send just the first.
 _STATE_COLUMNS = {
@@ -95,7 +96,7 @@ _UPSERT_CHARGES = text(
         + _assignments(
             _CHARGE_COLUMNS, "excluded", frozenset({"provider", "account", "charge_id", "order_id"})
         )
-        # a charge belongs to one order for ever: a second one claiming it fails the whole statement
+        # a charge belongs to one order for ever: for a second one nothing is written, and `_save` says so
         + " WHERE charges.order_id = excluded.order_id",
     )
 )
@@ -202,7 +203,16 @@ async def save_charges(connection: AsyncConnection, charges: Sequence[tuple[Paym
         )
         for p, c, n in charges
     ]  # fmt: skip
-    await connection.execute(_UPSERT_CHARGES, _columns(_CHARGE_COLUMNS, rows))
+    await _save(connection, _UPSERT_CHARGES, _columns(_CHARGE_COLUMNS, rows))
+
+
+async def _save(connection: AsyncConnection, statement: TextClause, columns: dict[str, list[object]]) -> None:
+    """Raises Rejected when a row belongs to another order: the same money must not count for two."""
+    saved = (await connection.execute(statement, columns)).rowcount
+    if saved != len(columns["order_id"]):
+        orders = ", ".join(sorted({str(order_id) for order_id in columns["order_id"]}))
+        detail = f"a charge, refund or dispute of {orders:.200} is another order's already: ask the provider"
+        raise Rejected("belongs-elsewhere", detail)
 
 
 async def save_refunds(connection: AsyncConnection, refunds: Sequence[tuple[Payment, Refund, int]]) -> None:
@@ -216,7 +226,7 @@ async def save_refunds(connection: AsyncConnection, refunds: Sequence[tuple[Paym
         )
         for p, r, n in refunds
     ]  # fmt: skip
-    await connection.execute(_UPSERT_REFUNDS, _columns(_REFUND_COLUMNS, rows))
+    await _save(connection, _UPSERT_REFUNDS, _columns(_REFUND_COLUMNS, rows))
 
 
 async def save_disputes(
@@ -231,7 +241,7 @@ async def save_disputes(
         )
         for p, d, n in disputes
     ]  # fmt: skip
-    await connection.execute(_UPSERT_DISPUTES, _columns(_DISPUTE_COLUMNS, rows))
+    await _save(connection, _UPSERT_DISPUTES, _columns(_DISPUTE_COLUMNS, rows))
 
 
 def _columns(columns: dict[str, str], rows: Sequence[tuple[object, ...]]) -> dict[str, list[object]]:

@@ -199,7 +199,7 @@ _INBOX = (
     Mutant(
         "a bad release parks everything",
         "shared/consume.py",
-        "if self._parked_in_a_row + 1 >= PARKED_IN_A_ROW_MAX:",
+        "if counted and self._parked_in_a_row + 1 >= PARKED_IN_A_ROW_MAX:",
         "if self._parked_in_a_row < 0:",
         (f"{LADDER}::test_twenty_refusals_in_a_row_stop_the_loop_and_lose_nothing",),
     ),

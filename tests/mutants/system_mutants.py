@@ -68,7 +68,7 @@ MUTANTS = (
     Mutant(
         "system: an outage of the database parks messages",
         "shared/database.py",
-        """        return state[:2] in ("22", "23")
+        """        return state[:2] in ("21", "22", "23", "54")
     return not isinstance(error, (*AWAY, Unavailable, WrongIsolation, MemoryError))""",
         """        return state[:2] != "40"
     return not isinstance(error, (Unavailable, WrongIsolation, MemoryError))""",

@@ -1,6 +1,7 @@
 """Orders come in, change while nothing was tried, and are cancelled."""
 
 import hashlib
+import re
 import uuid
 from datetime import datetime, timedelta
 
@@ -17,8 +18,11 @@ from shared.errors import Rejected
 from shared.messages.base import IdempotencyKey
 from shared.messages.orders import OrderPlaced
 from shared.messages.payments import CancelOrder
+from shared.money import AMOUNT_MAX, currencies
 
 ORDERS = "orders.events"
+ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+EMAIL_LENGTH_MAX = 254  # RFC 5321, 4.5.3.1.3; customers are found by an index of it
 _NAMESPACE = uuid.UUID("6f0c7b52-8a52-5d0e-9c0c-2f6d3d1f7a10")  # ours alone; payment ids derive from it
 
 
@@ -29,7 +33,18 @@ def fingerprint(order: OrderPlaced) -> bytes:
 
 
 def check_order(order: OrderPlaced) -> None:
-    """Raises Rejected unless the lines add up to the amount."""
+    """Raises Rejected unless it can be held and the lines add up to the amount.
+
+    Over HTTP the same is refused earlier; a shop's own messages come here as they are.
+    """
+    if not ORDER_ID.fullmatch(order.order_id):
+        raise Rejected("wrong-value", "the order's id is not 1 to 40 letters, digits, hyphens or underscores")
+    if not 0 < order.amount <= AMOUNT_MAX:
+        raise Rejected("amount-out-of-range", f"the amount {order.amount} is not from 1 to {AMOUNT_MAX}")
+    if order.currency not in currencies():
+        raise Rejected("currency-not-supported", f"{order.currency!r:.20} is no ISO 4217 code in upper case")
+    if len(order.customer.email) > EMAIL_LENGTH_MAX:
+        raise Rejected("wrong-value", f"the e-mail address has more than {EMAIL_LENGTH_MAX} characters")
     total = sum(line.quantity * line.unit_amount for line in order.lines)
     if total != order.amount:
         raise Rejected("amount-mismatch", f"the lines add up to {total}, the order says {order.amount}")

@@ -12,7 +12,7 @@ import pytest
 
 from shared.consume import BATCH_MAX, PARKED_IN_A_ROW_MAX
 from shared.decision import Decision
-from shared.errors import NotFound, Unavailable
+from shared.errors import NotFound, Rejected, Unavailable
 from shared.inbox import Incoming
 from shared.service import Kit
 from tests.integration.kit.example.domain import Account, decide
@@ -74,6 +74,22 @@ async def test_one_good_message_between_bad_ones_keeps_the_loop_going(kit: Kit, 
     assert await loop.handle(records(mixed))
     assert await system.value("SELECT count(*) FROM inbox WHERE outcome = 'parked'") == 30
     assert await system.value("SELECT deposited FROM accounts") == 2
+
+
+async def test_what_a_rule_refuses_is_parked_and_stops_nothing_however_often(
+    kit: Kit, system: System
+) -> None:
+    """A shop's wrong orders must not keep everyone else's from being held."""
+
+    def says_no(account: Account, message: Incoming, now: datetime) -> Decision[Account]:
+        if isinstance(message.message, Break):
+            raise Rejected("a-rule", "not so")
+        return decide(account, message, now)
+
+    loop = deciding(loop_of(kit), says_no)
+    assert await loop.handle(records([*breaking(PARKED_IN_A_ROW_MAX + 5), *deposits(1)]))
+    assert await system.value("SELECT count(*) FROM inbox WHERE outcome = 'parked'") == 25
+    assert await system.value("SELECT deposited FROM accounts") == 1
 
 
 async def test_a_changed_table_under_cached_plans_parks_nothing(kit: Kit, system: System) -> None:

@@ -1,12 +1,15 @@
 """One payment, all the way, on real Kafka and PostgreSQL, through the official SDK."""
 
+from hashlib import sha256
+
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from shared.envelope import encode, now_utc
 from shared.kafka import ORDERS_EVENTS
 from shared.messages.base import wrap
-from shared.messages.orders import OrderPlaced
+from shared.messages.orders import Customer, OrderPlaced
 from shared.messages.payments import CreatePayment, LookAgain, RegisterOrder
 from tests.integration.payments.system import AMOUNT, Payments, captured, eventually, order
 
@@ -110,6 +113,36 @@ async def test_an_order_from_the_topic_of_a_shop_is_held_and_numbered(payments: 
     assert row["revision"] == 1
     reply = await payments.ask(RegisterOrder(order=placed), "shop-order-1")
     assert msgspec.json.decode(reply.answer)["change"] == "unchanged"
+
+
+async def parked(payments: Payments, words: str) -> list[dict[str, object]]:
+    async def there() -> list[dict[str, object]]:
+        query = "SELECT error FROM inbox WHERE outcome = 'parked' AND error LIKE $1"
+        return await payments.fetch(query, f"%{words}%")
+
+    return await eventually(there, what=f"parked: {words}")
+
+
+async def test_wrong_orders_of_a_shop_are_parked_and_keep_nobody_elses_back(payments: Payments) -> None:
+    address = "".join(sha256(bytes([n])).hexdigest() for n in range(80)) + "@shop.test"
+    too_long = replace(order("shop-order-2"), customer=Customer(name="Asha", email=address))
+    for key, placed in (("shop-order-2", too_long), ("shop-order-3", order("shop-order-4"))):
+        envelope = wrap(placed, source="shop", subject=key, time=now_utc())
+        await payments.produce(ORDERS_EVENTS, key.encode(), encode(envelope))
+    await parked(payments, "more than 254 characters")
+    await parked(payments, "shop-order-4")
+    assert await payments.row("shop-order-3") == await payments.row("shop-order-4") == {}
+
+
+async def test_a_charge_pays_one_order_alone(payments: Payments) -> None:
+    """Whatever a provider says: the same money does not count twice."""
+    first, provider_order_id = await payments.opened()
+    await payments.webhook(captured(provider_order_id, f"pay_{first}"))
+    await payments.becomes(first, "paid")
+    second, provider_order_id = await payments.opened()
+    await payments.webhook(captured(provider_order_id, f"pay_{first}"))
+    await parked(payments, "belongs-elsewhere")
+    assert (await payments.row(second))["status"] == "pending_payment"
 
 
 async def test_an_expired_command_is_refused_and_does_nothing(payments: Payments) -> None:

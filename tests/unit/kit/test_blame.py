@@ -17,7 +17,7 @@ def database_error(state: str) -> DBAPIError:
     return DBAPIError("SELECT 1", {}, outer)
 
 
-@pytest.mark.parametrize("state", ["22001", "22021", "22P02", "23502", "23505", "23514"])
+@pytest.mark.parametrize("state", ["21000", "22001", "22021", "22P02", "23502", "23505", "23514", "54000"])
 def test_bad_data_and_constraints_are_the_messages_fault(state: str) -> None:
     error = database_error(state)
     assert sqlstate(error) == state

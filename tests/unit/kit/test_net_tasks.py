@@ -6,6 +6,7 @@ from shared.envelope import now_utc
 from shared.inbox import Incoming
 from shared.messages.base import wrap
 from shared.messages.payments import LookAgain
+from shared.task_rows import merged
 
 
 def message() -> Incoming:
@@ -25,3 +26,9 @@ def test_an_authorisation_and_its_capture_in_one_batch_leave_no_capture_task() -
 def test_what_is_added_after_a_drop_stands() -> None:
     dropped, added = _net([decided(drop=("look:1",)), decided(add=("look:1",))])
     assert (dropped, [t.key for t in added]) == (["look:1"], ["look:1"])
+
+
+def test_what_is_wanted_twice_in_one_batch_is_done_as_soon_as_either_wants_it() -> None:
+    late, soon = Task("look", "look:1", "o", b"a", 30.0, 60), Task("look", "look:1", "o", b"b", 0.0, 30)
+    assert merged([late, soon]) == [Task("look", "look:1", "o", b"a", 0.0, 30)]
+    assert merged([soon, late]) == [soon]

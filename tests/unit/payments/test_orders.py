@@ -8,6 +8,7 @@ from services.payments.domain.attempts import create_payment
 from services.payments.domain.orders import place_order
 from services.payments.domain.state import Asker, Payment
 from shared.errors import Rejected
+from shared.messages.orders import Customer
 from shared.messages.payments import CreatePayment, LookAgain
 from tests.unit.payments.examples import (
     AMOUNT,
@@ -60,6 +61,26 @@ def test_lines_that_do_not_add_up_are_refused() -> None:
     story.tell(place_order(story.payment, order(amount=AMOUNT + 1), SOMEONE, story.now, POLICY))
     assert story.answers[-1].code == "amount-mismatch"
     assert not story.payment.registered
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"amount": 0, "lines": ()},
+        {"amount": -1},
+        {"amount": 10**15},
+        {"currency": "inr"},
+        {"currency": "XXX"},
+        {"order_id": "order 1"},
+        {"order_id": "o" * 41},
+        {"customer": Customer(email="a" * 3000 + "@shop.test")},
+    ],
+)
+def test_a_rule_says_what_is_wrong_with_an_order_of_a_shop_before_the_database_does(
+    changes: dict[str, object],
+) -> None:
+    with pytest.raises(Rejected):
+        place_order(Payment("order-1"), order(**changes), Asker(), Story().now, POLICY)
 
 
 def test_an_order_from_the_topic_that_cannot_be_held_is_never_dropped() -> None:
