@@ -34,7 +34,7 @@ def _answer(payment: Payment, waiter: Waiter) -> Answer | None:
 
 def _verify_answer(payment: Payment, waiter: Waiter) -> Answer | None:
     """Known once a read followed this return, and the capture that it led to has ended."""
-    attempt = payment.current
+    attempt = next((a for a in payment.attempts if a.id == waiter.attempt), payment.current)
     if payment.standing is None and payment.closed is None and attempt is not None:
         if attempt.verify_answered < waiter.verify or attempt.capturing:
             return None

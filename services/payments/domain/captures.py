@@ -86,7 +86,17 @@ def capture_ended(payment: Payment, result: CaptureEnded, now: datetime, policy:
         after = with_attempt(after, _declined(attempt, result.number))
     if result.refused and result.charge is not None and result.charge.state == "authorized":
         after = flag(after, "capture_refused", result.charge.charge_id, result.refused, now)
+        after = _may_be_asked_again(after, result.provider, result.charge.charge_id)
     return settle(payment, after, now, policy)
+
+
+def _may_be_asked_again(payment: Payment, provider: str, charge_id: str) -> Payment:
+    """Of a manual order: nothing is under way any more, and whoever asked for it may ask once more."""
+    if payment.capture == "manual":
+        for charge in payment.charges:
+            if charge.ref == (provider, charge_id) and charge.state == "authorized":
+                payment = with_charge(payment, replace(charge, capture_asked=False))
+    return payment
 
 
 def _was_declined(payment: Payment, result: CaptureEnded) -> bool:

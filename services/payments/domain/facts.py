@@ -136,7 +136,7 @@ def confirm_checkout(
     after = with_attempt(payment, asked)
     if asker.correlation_id is not None:
         until = now + timedelta(seconds=policy.answer_within_s)
-        waiter = Waiter(asker.correlation_id, "verify", until, asked.verify_asked)
+        waiter = Waiter(asker.correlation_id, "verify", until, asked.verify_asked, attempt=asked.id)
         after = replace(after, waiting=(*after.waiting, waiter))
     look = _verify_look(after, asked)
     again = look_task(after, asked.id, "schedule", policy.providers[asked.provider].look_after_verify_s)

@@ -168,7 +168,7 @@ class Flag(msgspec.Struct, frozen=True):
 
 
 class Waiter(msgspec.Struct, frozen=True):
-    """Someone whose answer comes with a later result: `create`, or `verify` number `verify`.
+    """Someone whose answer comes with a later result: `create`, or `verify` number `verify` of `attempt`.
 
     `provider`: a create that waits for a look at the open attempt, before it may go to this provider.
     """
@@ -178,6 +178,7 @@ class Waiter(msgspec.Struct, frozen=True):
     until: datetime
     verify: int = 0
     provider: str = ""
+    attempt: str = ""
 
 
 class Payment(msgspec.Struct, frozen=True):

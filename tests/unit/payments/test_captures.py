@@ -71,6 +71,20 @@ def test_a_second_capture_while_one_runs_is_refused() -> None:
     assert len(story.asked("capture")) == 1
 
 
+def test_a_capture_by_hand_that_the_provider_refused_may_be_asked_for_again() -> None:
+    story = capture(authorized())
+    refused = CaptureEnded(
+        order_id="order-1", provider="stripe", charge=charge("authorized"), refused="try again later"
+    )
+    story.tell(capture_ended(story.payment, refused, story.now, story.policy))
+    assert [f.reason for f in story.payment.flags] == ["capture_refused"]
+    story.open_tasks.clear()
+    assert capture(story).answered()[0] == "ok"
+    assert len(story.asked("capture")) == 1
+    captured(story)
+    assert story.payment.status == "paid"
+
+
 def test_nothing_authorised_is_nothing_to_capture() -> None:
     story = Story(policy=THREE).placed(capture="manual").asked_to_pay("stripe").opened()
     assert capture(story).answered()[0] == "nothing-to-capture"

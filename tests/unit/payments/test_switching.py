@@ -14,7 +14,7 @@ from shared.messages.facts import (
     ProviderOrderFact,
     Seen,
 )
-from shared.messages.payments import CreatePayment, MarkPayment, ResolveFlag
+from shared.messages.payments import ConfirmCheckout, CreatePayment, MarkPayment, ResolveFlag
 from tests.unit.payments.examples import AMOUNT, SOMEONE, THREE, Story, charge
 
 
@@ -66,6 +66,27 @@ def test_money_in_flight_keeps_the_open_attempt() -> None:
     story = looked_for_a_switch(wants(at_stripe(), "paypal"), charge("pending"))
     assert [a.state for a in story.payment.attempts] == ["open"]
     assert story.answered()[0] == "attempt-in-flight"
+
+
+def test_a_return_from_the_superseded_attempt_waits_for_a_read_of_that_one() -> None:
+    story = looked_for_a_switch(wants(at_stripe(), "paypal")).opened("order_P2")
+    answer_a_look(came_back(story, "paypal", "order_P2", "new"), number=1)
+    assert story.answers[-1].correlation_id == "new"
+    came_back(story, "stripe", "order_P1", "old")
+    assert story.answers[-1].correlation_id == "new"
+    answer_a_look(story, number=0)
+    assert story.answers[-1].correlation_id == "old"
+
+
+def came_back(story: Story, provider: str, provider_order_id: str, who: str) -> Story:
+    command = ConfirmCheckout(order_id="order-1", provider=provider, provider_order_id=provider_order_id)
+    return story.tell(facts.confirm_checkout(story.payment, command, Asker(who), story.now, story.policy))
+
+
+def answer_a_look(story: Story, number: int) -> None:
+    attempt = story.payment.attempts[number]
+    result = Looked(order_id="order-1", attempt_id=attempt.id, reason="verify", verify=1)
+    story.tell(facts.looked(story.payment, result, story.now, story.policy))
 
 
 def test_money_that_arrives_on_a_superseded_attempt_pays_and_a_second_capture_goes_back() -> None:
