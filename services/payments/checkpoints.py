@@ -19,10 +19,12 @@ from shared.publish import Publisher
 log = structlog.get_logger()
 
 SETTLED_S = 40.0  # longer than transaction_timeout: what began before this has committed or never will
+TRANSACTION_S = 30.0  # transaction_timeout: what drew a later position may have begun so much earlier
 
 _OLDEST_PENDING = text("""
     SELECT least(clock_timestamp() - make_interval(secs => :settled_s),
-                 (SELECT o.created_at FROM outbox_pending p JOIN outbox o USING (position)
+                 (SELECT o.created_at - make_interval(secs => :transaction_s)
+                  FROM outbox_pending p JOIN outbox o USING (position)
                   ORDER BY p.position LIMIT 1))""")
 
 
@@ -52,7 +54,8 @@ class Checkpoints:
     async def complete_until(self) -> datetime:
         """Everything committed before this is in Kafka."""
         async with self._engine.connect() as connection:
-            result = await connection.execute(_OLDEST_PENDING, {"settled_s": SETTLED_S})
+            wanted = {"settled_s": SETTLED_S, "transaction_s": TRANSACTION_S}
+            result = await connection.execute(_OLDEST_PENDING, wanted)
             until: datetime = result.scalar_one()
         return until.astimezone(UTC)
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
+from services.payments.checkpoints import Checkpoints
 from shared import outbox
 from shared.database import Listener
 from shared.envelope import encode, now_utc
@@ -194,3 +195,16 @@ async def test_another_instances_commit_wakes_the_leader_by_notify(kit: Kit) -> 
         await asyncio.wait_for(heard.wait(), 5)
     finally:
         await listener.stop()
+
+
+async def test_no_checkpoint_is_ahead_of_what_waits_for_kafka(kit: Kit, system: System) -> None:
+    """Positions are drawn while transactions run: a later one may be of an earlier moment."""
+    for seconds in (100, 120):
+        await system.sql(f"""
+            WITH made AS (
+                INSERT INTO outbox (topic, record_key, message_id, payload, created_at)
+                VALUES ('{EVENTS.name}', 'slow', 'slow', '', now() - interval '{seconds} s')
+                RETURNING position)
+            INSERT INTO outbox_pending SELECT position FROM made""")
+    until = await Checkpoints(kit.engine, kit.publisher, kit.lease, every_s=60.0).complete_until()
+    assert until <= await system.value("SELECT min(created_at) FROM outbox")
