@@ -13,7 +13,7 @@ from services.payments.money_tasks import MoneyPerformers, later
 from services.payments.shares import Shares
 from services.payments.task_requests import LookRequest, OpenRequest
 from shared.envelope import decode
-from shared.errors import Malformed, OutcomeUnknown, Rejected, Unavailable
+from shared.errors import Malformed, NotFound, OutcomeUnknown, Rejected, Unavailable
 from shared.messages.facts import (
     AttemptOpened,
     AttemptRefused,
@@ -22,6 +22,7 @@ from shared.messages.facts import (
     LapseDue,
     Looked,
     Rematch,
+    Seen,
 )
 from shared.messages.payments import ProviderEventReceived
 from shared.providers.base import Adapter, OrderRequest
@@ -115,10 +116,16 @@ class Performers:
         return Answered(AttemptOpened(order_id=order_id, attempt_id=attempt_id, fact=fact))
 
     async def look(self, task: ClaimedTask) -> Answered | Later:
-        """Reads one attempt at its provider."""
+        """Reads one attempt at its provider. What the provider does not know, shows nothing: no fact."""
         request = msgspec.json.decode(task.payload, type=LookRequest)
         try:
             seen = await self._at(request.provider, "look").read(request.provider_order_id)
+        except NotFound as unknown:  # looked at for ever, its order would never close, and nobody be told
+            log.warning(
+                "a provider does not know an order of ours: are these the keys of another account?",
+                provider=request.provider, order_id=request.order_id, error=unknown.detail,
+            )  # fmt: skip
+            seen = Seen()
         except (Unavailable, OutcomeUnknown, Malformed, Rejected) as error:
             return later(task, error, self.time_scale)
         looked = {

@@ -84,10 +84,11 @@ def _waiting(payment: Payment, asker: Asker, now: datetime, policy: Policy, prov
 def attempt_opened(
     payment: Payment, result: AttemptOpened, now: datetime, policy: Policy
 ) -> Decision[Payment]:
-    """The provider has the order. Heard again, or from a slow worker: nothing more happens."""
+    """The provider has the order. Heard again, or from a slow worker: it is read when something was heard."""
     attempt = _attempt(payment, result.attempt_id)
     if attempt is None or attempt.provider_order_id is not None:
-        return Decision(payment)
+        same = attempt is not None and attempt.provider_order_id == result.fact.provider_order_id
+        return Decision(payment, tasks=_heard_of(payment, result) if same else ())
     swept = attempt.state == "abandoned"
     opened = replace(
         attempt,
@@ -100,9 +101,13 @@ def attempt_opened(
     provider = policy.providers.get(attempt.provider)
     tasks: tuple[Task, ...] = ()
     if provider is not None and not payment.closed and not swept:
-        delay_s = 0.0 if result.look_now else provider.look_while_open_s[0]
-        tasks = (look_task(after, attempt.id, "schedule", delay_s),)
-    return settle(payment, after, now, policy, tasks=tasks)
+        tasks = (look_task(after, attempt.id, "schedule", provider.look_while_open_s[0]),)
+    return settle(payment, after, now, policy, tasks=(*tasks, *_heard_of(after, result)))
+
+
+def _heard_of(payment: Payment, result: AttemptOpened) -> tuple[Task, ...]:
+    """The read that stands for a webhook which found its order only by asking whose it is."""
+    return (look_task(payment, result.attempt_id, "asked", 0.0),) if result.look_now else ()
 
 
 def attempt_refused(

@@ -1,13 +1,21 @@
 """How an attempt at a provider begins: once, durably, and answered to everyone who waits."""
 
 import msgspec
+import pytest
 
-from services.payments.domain.attempts import attempt_refused, attempt_unanswered, create_payment
+from services.payments.domain.attempts import (
+    attempt_opened,
+    attempt_refused,
+    attempt_unanswered,
+    create_payment,
+)
 from services.payments.domain.orders import place_order
 from services.payments.domain.state import Asker
 from shared.messages.facts import (
+    AttemptOpened,
     AttemptRefused,
     AttemptUnanswered,
+    ProviderOrderFact,
 )
 from shared.messages.payments import CreatePayment
 from tests.unit.payments.examples import (
@@ -15,6 +23,7 @@ from tests.unit.payments.examples import (
     POLICY,
     SOMEONE,
     Story,
+    cancelled,
     order,
 )
 
@@ -103,3 +112,17 @@ def test_waiters_who_gave_up_are_forgotten() -> None:
         )
     )
     assert story.payment.waiting == ()
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["closed meanwhile", "opened meanwhile"])
+def test_a_webhook_that_found_its_order_by_asking_is_read_whatever_happened_meanwhile(known: bool) -> None:
+    """The webhook itself is not decided again: without the read, what it said would be lost."""
+    story = Story().placed().asked_to_pay()
+    story = story.opened() if known else cancelled(story)
+    attempt_id = story.payment.attempts[0].id
+    fact = ProviderOrderFact(
+        provider_order_id="order_P1", reference=attempt_id, amount=AMOUNT, currency="INR"
+    )
+    found = AttemptOpened(order_id="order-1", attempt_id=attempt_id, fact=fact, look_now=True)
+    story.tell(attempt_opened(story.payment, found, story.now, POLICY))
+    assert story.open_tasks[f"asked:{attempt_id}"].delay_s == 0.0

@@ -5,15 +5,17 @@ import asyncio
 import msgspec
 import pytest
 
-from services.payments.task_requests import CaptureTask, OpenRequest
+from services.payments.task_requests import CaptureTask, LookRequest, OpenRequest
 from services.payments.tasks import Performers
-from shared.errors import OutcomeUnknown, Rejected
+from shared.errors import NotFound, OutcomeUnknown, Rejected
 from shared.messages.facts import (
     AttemptOpened,
     AttemptUnanswered,
     CaptureEnded,
     ChargeFact,
+    Looked,
     ProviderOrderFact,
+    Seen,
 )
 from shared.providers.base import CaptureRequest, OrderRequest
 from shared.providers.razorpay.adapter import RazorpayAdapter
@@ -41,6 +43,9 @@ class Provider(RazorpayAdapter):
     async def find_order(self, request: OrderRequest) -> ProviderOrderFact | None:
         found = [(n, o) for n, o in enumerate(self.orders, start=1) if o.reference == request.reference]
         return _fact(found[0][1], found[0][0]) if found else None
+
+    async def read(self, provider_order_id: str) -> Seen:
+        raise NotFound("not-found", f"{provider_order_id} does not exist")
 
     async def read_charge(self, charge_id: str) -> ChargeFact:
         assert charge_id == self.charge.charge_id
@@ -143,3 +148,11 @@ def test_a_refused_capture_tells_what_the_provider_says_of_the_charge(provider: 
     assert isinstance(result, CaptureEnded)
     assert result.charge is not None
     assert (result.charge.state, result.refused) == ("authorized", "no")
+
+
+def test_an_order_that_its_provider_does_not_know_is_seen_to_show_nothing(provider: Provider) -> None:
+    """So it expires and closes like any that nobody paid, and is not read again for ever."""
+    request = LookRequest("order-1", "attempt-1", "razorpay", "order_P1", "schedule", round=1)
+    result = perform(provider, "look", request)
+    assert isinstance(result, Looked)
+    assert (result.seen, result.round) == (Seen(), 1)
