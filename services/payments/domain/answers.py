@@ -27,8 +27,10 @@ def answered(payment: Payment, now: datetime) -> tuple[Payment, tuple[Answer, ..
 def _answer(payment: Payment, waiter: Waiter) -> Answer | None:
     if waiter.kind == "verify":
         return _verify_answer(payment, waiter)
-    if waiter.provider and payable(payment) and (payment.newest is None or payment.newest.state == "open"):
-        return None  # the open attempt is looked at before another provider is asked
+    if waiter.provider and payable(payment):
+        newest = payment.newest
+        if newest is None or newest.state in ("open", "expired"):
+            return None  # that attempt is looked at before another provider is asked
     return create_answer(payment, waiter.correlation_id)
 
 

@@ -73,7 +73,7 @@ def switched(payment: Payment, now: datetime, policy: Policy) -> Decision[Paymen
     """The open attempt was read for a buyer who wants another provider: given up, unless money is moving."""
     waiter = next((w for w in payment.waiting if w.provider), None)
     newest = payment.newest
-    if waiter is None or newest is None or newest.state != "open":
+    if waiter is None or newest is None or newest.state not in ("open", "expired"):
         return Decision(payment)
     moving = taking(payment) or any(c.state in ("pending", "authorized") for c in payment.charges)
     still = tuple(w for w in payment.waiting if not w.provider)
@@ -85,7 +85,7 @@ def switched(payment: Payment, now: datetime, policy: Policy) -> Decision[Paymen
             if w.provider
         )
         return settle(payment, replace(payment, waiting=still), now, policy, answers=told)
-    after = with_attempt(payment, replace(newest, state="superseded"))
+    after = with_attempt(payment, replace(newest, state="superseded")) if newest.state == "open" else payment
     waiting = tuple(replace(w, provider="") for w in payment.waiting)
     after = replace(after, waiting=waiting)
     after = with_new_attempt(after, policy.providers[waiter.provider], "the buyer chose it instead", now)

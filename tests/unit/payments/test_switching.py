@@ -1,5 +1,7 @@
 """Which provider is asked: preference, health, the buyer's choice, a change of mind, failing over."""
 
+from datetime import timedelta
+
 from msgspec.structs import replace
 
 from services.payments.domain import facts
@@ -59,6 +61,21 @@ def test_another_provider_is_asked_after_a_look_at_the_open_attempt() -> None:
     assert [t["attempt_id"] for t in story.asked("cancel")] == [old.id]
     story.opened("order_P2")
     assert story.answers[-1].correlation_id == "buyer-2"
+    assert story.answered()[1]["provider"] == "paypal"
+
+
+def test_an_attempt_that_expires_during_the_look_is_not_given_to_who_wanted_another_provider() -> None:
+    story = wants(at_stripe(), "paypal").later(1800)
+    answers = len(story.answers)
+    waited = tuple(replace(w, until=story.now + timedelta(seconds=9)) for w in story.payment.waiting)
+    story.payment = replace(story.payment, waiting=waited)
+    attempt = story.payment.attempts[0]
+    result = Looked(order_id="order-1", attempt_id=attempt.id, reason="schedule", seen=Seen())
+    story.tell(facts.looked(story.payment, result, story.now, story.policy))
+    assert ([a.state for a in story.payment.attempts], len(story.answers)) == (["expired"], answers)
+    looked_for_a_switch(story)
+    assert [a.provider for a in story.payment.attempts] == ["stripe", "paypal"]
+    story.opened("order_P2")
     assert story.answered()[1]["provider"] == "paypal"
 
 
