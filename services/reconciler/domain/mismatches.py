@@ -86,7 +86,8 @@ class Mismatch:
     @property
     def evidence(self) -> Evidence:
         """What a person accepts: the difference itself, not what settlements add to it later."""
-        return self.amount, self.currency, tuple((x.side, x.state, x.amount) for x in self.legs[:2])
+        said = ((x.side, x.state, x.amount) for x in self.legs if x.side != "settlement")
+        return self.amount, self.currency, tuple(said)
 
     @property
     def repair(self) -> Repair:

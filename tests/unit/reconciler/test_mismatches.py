@@ -183,6 +183,15 @@ def test_an_accepted_difference_stays_accepted_until_its_evidence_changes() -> N
     assert difference_found(ended.state, other, NOW).state.occurrence == 2
 
 
+@pytest.mark.parametrize("leg", [THEIRS, OURS])
+def test_its_settlement_days_later_is_no_other_evidence(leg: Leg) -> None:
+    """A stranger's payment, accepted once, would else come back with every payout."""
+    settled = Leg(side="settlement", charge_id="pay_1", amount=50_000, currency="INR", fee=1_000)
+    ended = accepted(opened(found("missing_local", None, leg)).state).state
+    again = difference_found(ended, found("missing_local", None, leg, settled), NOW)
+    assert (again.events, again.state.how) == ((), "accepted")
+
+
 def test_an_accepted_difference_that_went_away_may_come_back() -> None:
     ended = accepted(opened(found()).state).state
     quiet = gone(ended)
