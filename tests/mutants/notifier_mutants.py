@@ -104,4 +104,32 @@ MUTANTS = (
         "return mail",
         (f"{ASKING}::test_an_answer_to_the_mail_before_does_not_settle_the_one_asked_for",),
     ),
+    Mutant(
+        "a long name with commas is several recipients",
+        "services/notifier/mail/compose.py",
+        "<= _QUOTABLE_MAX:",
+        "<= 1_000:",
+        (f"{MAIL}::test_no_name_can_add_a_header_or_a_recipient",),
+    ),
+    Mutant(
+        "a document that could not be made is a dead end",
+        f"{DOMAIN}/asking.py",
+        'if document is not None and document.state == "failed":',
+        "if False:",
+        (ASKING,),
+    ),
+    Mutant(
+        "a mail is given up because the database was away",
+        "services/notifier/performers.py",
+        "unbegun=True",
+        "unbegun=False",
+        ("tests/unit/notifier/test_performers.py",),
+    ),
+    Mutant(
+        "a deadline that is told late is reminded of by nobody",
+        f"{DOMAIN}/disputes.py",
+        "known is not None and known.opened and known.respond_by != dispute.respond_by",
+        "False",
+        (DISPUTES,),
+    ),
 )

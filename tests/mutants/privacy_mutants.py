@@ -63,4 +63,25 @@ MUTANTS = (
         "if erasure.places is not None:",
         (f"{ERASURES}::test_a_request_is_carried_out_once_and_answered_once",),
     ),
+    Mutant(
+        "parked messages are looked for when nobody knows the address any more",
+        "shared/privacy/eraser.py",
+        '(Place("inbox", "parked messages", _parked), *self.places)',
+        '(*self.places, Place("inbox", "parked messages", _parked))',
+        ("tests/integration/notifier/test_erasing.py",),
+    ),
+    Mutant(
+        "a mail that is due while its customer is blanked keeps the address",
+        "services/notifier/domain/issuing.py",
+        'return "" if order.erased else placed.customer.email',
+        "return placed.customer.email",
+        ("tests/unit/notifier/test_erased.py",),
+    ),
+    Mutant(
+        "what a bounce says keeps addresses in other spellings",
+        "services/notifier/domain/asking.py",
+        "without_addresses(command.reason)[:500]",
+        'command.reason[:500].replace(mail.recipient, "<address>")',
+        ("tests/unit/notifier/test_asking.py",),
+    ),
 )

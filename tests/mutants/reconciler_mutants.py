@@ -6,11 +6,33 @@ MATCHING = "tests/unit/reconciler/test_matching.py"
 MISMATCHES = "tests/unit/reconciler/test_mismatches.py"
 REPORT = "tests/unit/reconciler/test_report.py"
 RULES = "tests/unit/payments/test_endings.py"
+SCHEDULE = "tests/integration/reconciler/test_schedule.py"
 RUNS = "tests/integration/reconciler/test_runs_on_postgresql.py"
 BOTH = "tests/integration/subscribers/test_survival.py"
 DAYS = "tests/integration/reconciler/test_provider_days.py"
 
 _COMPARED = (
+    Mutant(
+        "a slow provider is asked for everything in one turn",
+        "services/reconciler/comparing.py",
+        " and not (answers and time.monotonic() >= ends_at)",
+        "",
+        (f"{SCHEDULE}::test_many_differences_at_a_slow_provider_are_asked_for_in_several_turns",),
+    ),
+    Mutant(
+        "what waits for a late payout is never compared again",
+        "services/reconciler/daily.py",
+        "open AND day BETWEEN :again AND :last",
+        "open AND day BETWEEN :first AND :last",
+        (SCHEDULE,),
+    ),
+    Mutant(
+        "what was accepted comes back with its settlement",
+        "services/reconciler/domain/mismatches.py",
+        'for x in self.legs if x.side != "settlement")',
+        "for x in self.legs)",
+        (MISMATCHES,),
+    ),
     Mutant(
         "a settlement line that is listed twice counts twice",
         "services/reconciler/domain/merging.py",
