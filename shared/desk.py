@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -16,7 +17,8 @@ from shared.service import Kit
 
 T = TypeVar("T")
 
-REFUSED = 1  # a rule says no, or what was asked for does not exist; wrong settings or arguments are 2
+REFUSED = 1  # a rule says no, or what was asked for does not exist
+WRONG = 2  # a setting or an argument is wrong
 AWAY_CODE = 3  # a server does not answer; what was asked for may be asked again
 
 
@@ -63,6 +65,14 @@ def terminal() -> Console:
         if console.is_terminal
         else Console(markup=False, highlight=False, width=max(console.width, 160))
     )
+
+
+def write_out(out: Path, content: bytes) -> None:
+    """Writes the file that a person named; what keeps it from that is one clear line."""
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise gone(f"cannot-write: {out}: {error.strerror or error}", WRONG) from None
 
 
 def gone(why: str, code: int) -> SystemExit:

@@ -19,7 +19,7 @@ from services.reconciler.period import DAYS_MAX, Periods
 from services.reconciler.rebuild import rebuild as read_again
 from services.reconciler.settings import ReconcilerSettings
 from shared import service
-from shared.desk import AWAY_CODE, REFUSED, terminal
+from shared.desk import AWAY_CODE, REFUSED, terminal, write_out
 from shared.envelope import now_utc
 from shared.health import Health
 from shared.messages.reconciler import RunReconciliation
@@ -94,7 +94,7 @@ def report_(
     if out is None:
         typer.echo(page, nl=False)
     else:
-        out.write_text(page, newline="")
+        write_out(out, page.encode())
         typer.echo(f"written to {out}")
 
 

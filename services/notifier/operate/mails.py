@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifier import preview as samples
 from services.notifier.domain.state import number_text
 from services.notifier.operate.desk import carry_out, kit
-from shared.desk import REFUSED, at_desk, gone, printable, terminal
+from shared.desk import REFUSED, at_desk, gone, printable, terminal, write_out
 from shared.errors import NotFound, Rejected
 from shared.messages.notifier import ResendDocument
 from shared.service import Kit
@@ -111,7 +111,7 @@ def document(
     found = at_desk(kit, read)
     if found is None:
         raise gone("no-document: this mail brings none, or it has no PDF (any more)", REFUSED)
-    out.write_bytes(found.pdf)
+    write_out(out, found.pdf)
     number = number_text(found.series, found.number)
     typer.echo(f"{number} written to {out}: {len(found.pdf)} bytes, SHA-256 {found.sha256}")
 

@@ -14,7 +14,7 @@ from services.payments.operate.carry_out import Person, new_nonce
 from services.payments.operate.deliveries import Delivery, Judged, Whole
 from services.payments.operate.desk import kit
 from services.payments.operate.story import did, short
-from shared.desk import at_desk, printable, terminal
+from shared.desk import at_desk, printable, terminal, write_out
 from shared.envelope import Envelope, now_utc
 from shared.service import Kit
 
@@ -75,7 +75,7 @@ def show(
 
     whole, effects = at_desk(kit, read)
     if out is not None:
-        out.write_bytes(whole.body)
+        write_out(out, whole.body)
         typer.echo(f"{len(whole.body)} bytes written to {out}")
     elif as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(whole), indent=2))

@@ -54,6 +54,12 @@ async def test_an_operator_sees_what_an_order_got_and_sends_it_again(system: Sys
     assert (code, f"SHA-256 {sha256(file.read_bytes()).hexdigest()}" in printed) == (0, True)
     assert file.read_bytes() in [mail.pdf for mail in system.sink.taken]
 
+    nowhere = str(tmp_path / "no" / "folder.pdf")
+    code, printed = await paystream(
+        "notifier", "document", "o-1", "receipt", "--out", nowhere, environment=environment
+    )
+    assert (code, printed) == (2, f"cannot-write: {nowhere}: No such file or directory\n")
+
     resend = ("notifier", "resend", "o-1", "receipt", "--nonce", "n-1")  # known, but of another mail
     unmade = "UPDATE documents SET state = '{}', pdf = NULL, sha256 = NULL WHERE kind = 'receipt'"
     await system.execute(unmade.format("numbered"))
