@@ -96,6 +96,13 @@ class DocumentSettings(Section):
     fonts: Path | None = None  # a folder with fonts for scripts beyond Latin, Greek, Cyrillic, Devanagari
     typesetters: int = Field(default=2, ge=1, le=32)  # threads; one PDF takes about 10 ms
 
+    @field_validator("fonts")
+    @classmethod
+    def _is_a_folder(cls, folder: Path | None) -> Path | None:
+        if folder is not None and not folder.is_dir():
+            raise ValueError(f"{folder} is not a folder")
+        return folder
+
     @field_validator("year_starts")
     @classmethod
     def _is_a_day(cls, day: str) -> str:

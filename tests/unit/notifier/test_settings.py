@@ -56,6 +56,7 @@ def test_production_takes_good_settings() -> None:
         ("documents", {"signing_keys": ["changeme" * 8]}, "SIGNING_KEYS[0] is a default"),
         ("documents", {"signing_keys": ["h7Wq"]}, "at least 32 characters"),
         ("documents", {"signing_keys": []}, "at least 1 item"),
+        ("documents", {"fonts": "/nowhere"}, "/nowhere is not a folder"),
         ("documents", {"series": "r/../"}, "String should match pattern"),
         ("documents", {"credit_series": "R"}, "must differ"),
         ("documents", {"issue": "bill"}, "Input should be"),
