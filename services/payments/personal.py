@@ -14,6 +14,7 @@ from services.payments.domain.orders import fingerprint
 from services.payments.erasure import blank_rows
 from services.payments.webhooks import Webhooks
 from shared.envelope import decode, encode
+from shared.errors import Unavailable
 from shared.messages.base import Catalogue
 from shared.messages.facts import Rematch
 from shared.messages.orders import OrderPlaced
@@ -65,11 +66,12 @@ _SEARCHES = text("""
 _MATCHED = text("""
     SELECT message_id FROM provider_events
     WHERE order_id = ANY(CAST(:order_ids AS text[])) AND message_id = ANY(CAST(:ids AS text[]))""")
-# One still under way is given up: if it is ours after all, a look at the provider finds the same.
+# One still open is given up: if it is ours after all, a look at the provider finds the same. Not while it
+# runs: who runs it holds the bytes, and would write them into the task that comes next.
 _BLANK_TASKS = text("""
     UPDATE tasks SET payload = '{}', closed_at = coalesce(closed_at, now()),
                      outcome = coalesce(outcome, 'dropped'), lease_owner = NULL, lease_until = NULL
-    WHERE id = ANY(CAST(:ids AS bigint[]))""")
+    WHERE id = ANY(CAST(:ids AS bigint[])) AND (lease_until IS NULL OR lease_until < clock_timestamp())""")
 _SAID = text("""
     SELECT position, payload FROM outbox
     WHERE topic = 'orders.events' AND record_key = ANY(CAST(:order_ids AS text[]))""")
@@ -138,9 +140,13 @@ async def _blank_theirs(connection: AsyncConnection, rows: Sequence[Any], wanted
     theirs = [
         row.id for row in rows if about[row.id] in matched or names_one_of(_bytes_in(row), wanted.addresses)
     ]
-    if theirs:
-        await connection.execute(_BLANK_TASKS, {"ids": theirs})
-    return len(theirs)
+    if not theirs:
+        return 0
+    blanked_now = (await connection.execute(_BLANK_TASKS, {"ids": theirs})).rowcount
+    if blanked_now < len(theirs):
+        await connection.commit()
+        raise Unavailable("webhook-under-way", "a webhook of theirs is just being looked up: once more soon")
+    return blanked_now
 
 
 def _bytes_in(row: Any) -> bytes:

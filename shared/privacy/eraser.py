@@ -13,6 +13,7 @@ from shared.consume import Loop
 from shared.database import AWAY, new_engine
 from shared.decision import Answer
 from shared.envelope import now_utc
+from shared.errors import Unavailable
 from shared.failpoints import passing
 from shared.inbox import Incoming
 from shared.kafka import PRIVACY_COMMANDS
@@ -51,7 +52,8 @@ Apply = Callable[[ClaimedTask, Message], Awaitable[None]]
 class Place:
     """One table of a service, what is blanked in it, and how. Blanking twice changes nothing more.
 
-    `blank` may commit what it has done so far; the rest is committed after it.
+    `blank` may commit what it has done so far; the rest is committed after it. It raises Unavailable when
+    something has to end first: then all is tried again soon.
     """
 
     table: str
@@ -146,6 +148,8 @@ class Eraser:
             places = await self._blank_all(self.engine, await self._orders(self.engine, asked))
         except AWAY as error:
             return Later(2.0, f"the database is away: {error!r:.200}")
+        except Unavailable as error:
+            return Later(2.0, str(error))
         passing("eraser.blanked")
         return Answered(Blanked(request_id=asked.request_id, places=places))
 

@@ -12,6 +12,7 @@ from services.notifier.app import MIGRATIONS
 from services.notifier.personal import MARK, PLACES, addresses
 from shared.database import migrate
 from shared.envelope import encode
+from shared.errors import Unavailable
 from shared.kafka import ORDERS_EVENTS
 from shared.messages.base import wrap
 from shared.messages.orders import Customer, OrderLine, OrderPlaced
@@ -65,6 +66,10 @@ async def database(test_servers: Servers) -> AsyncIterator[tuple[Kit, asyncpg.Co
     test_servers.postgres.drop_database(urls.name)
 
 
+async def _busy(connection: AsyncConnection, wanted: Wanted) -> int:  # noqa: ARG001 - the shape of a callback
+    raise Unavailable("busy", "something has to end first")
+
+
 async def _away(connection: AsyncConnection, wanted: Wanted) -> int:  # noqa: ARG001 - the shape of a callback
     raise OSError("the database was restarted just now")
 
@@ -93,7 +98,8 @@ async def test_a_try_that_was_cut_off_leaves_nothing_that_the_next_one_cannot_fi
     async def tried(places: Sequence[Place]) -> Answered | Later:
         return await Eraser(kit, places, MARK, addresses)(CLAIMED)
 
-    assert isinstance(await tried((*PLACES, Place("none", "dies here", _away))), Later)
+    for cut_off in (_away, _busy):
+        assert isinstance(await tried((*PLACES, Place("none", "dies here", cut_off))), Later)
     assert isinstance(await tried(PLACES), Answered)
     left = [r["message_id"] for r in await connection.fetch("SELECT * FROM inbox WHERE outcome = 'parked'")]
     assert left == ["somebody else's"]

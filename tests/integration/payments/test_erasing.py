@@ -13,6 +13,7 @@ from services.payments.personal import places
 from services.payments.webhooks import Webhooks
 from shared.database import migrate, new_engine
 from shared.envelope import encode, now_utc
+from shared.errors import Unavailable
 from shared.messages.base import wrap
 from shared.messages.facts import Rematch
 from shared.messages.orders import Customer, OrderLine, OrderPlaced
@@ -64,6 +65,32 @@ async def test_all_that_wait_are_looked_through_and_only_theirs_are_given_up(
     rows = await connection.fetch("SELECT key FROM tasks WHERE payload = '{}' AND closed_at IS NOT NULL")
     await connection.close()
     assert {row["key"] for row in rows} == {"match:w-0", "match:w-3", "match:w-6"}
+
+
+async def test_a_webhook_that_is_just_being_looked_up_is_blanked_when_that_is_over(
+    urls: DatabaseUrls,
+) -> None:
+    """Who looks it up holds its bytes, and writes them into the task of the next try."""
+    connection = await asyncpg.connect(
+        urls.admin.replace("+asyncpg", ""), server_settings={"search_path": "payments"}
+    )
+    await connection.execute(
+        """INSERT INTO tasks (kind, key, subject, payload, priority, due_at, lease_owner, lease_until)
+           VALUES ('match', 'match:w-1', 'unmatched', $1, 50, now(), 'payments-1', now() + interval '1 min')""",
+        search(EMAIL),
+    )
+    engine = new_engine(DatabaseSettings(url=SecretStr(urls.eraser("payments"))), "payments")
+    searches, wanted = places(Webhooks({}))[0], Wanted(("o-1",), (EMAIL,))
+    async with engine.connect() as erasing:
+        with pytest.raises(Unavailable, match="under-way"):
+            await searches.blank(erasing, wanted)
+        await connection.execute("UPDATE tasks SET lease_owner = NULL, lease_until = NULL")
+        assert await searches.blank(erasing, wanted) == 1
+        await erasing.commit()
+    await engine.dispose()
+    rows = await connection.fetch("SELECT 1 FROM tasks WHERE payload <> '{}'")
+    await connection.close()
+    assert rows == []
 
 
 async def test_a_content_that_is_just_being_replaced_is_not_put_back(urls: DatabaseUrls) -> None:
