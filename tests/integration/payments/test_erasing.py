@@ -76,7 +76,8 @@ async def test_a_webhook_that_is_just_being_looked_up_is_blanked_when_that_is_ov
     )
     await connection.execute(
         """INSERT INTO tasks (kind, key, subject, payload, priority, due_at, lease_owner, lease_until)
-           VALUES ('match', 'match:w-1', 'unmatched', $1, 50, now(), 'payments-1', now() + interval '1 min')""",
+           VALUES ('match', 'match:w-1', 'unmatched', $1, 50, now(), 'p-1',
+                   now() + interval '1 min')""",
         search(EMAIL),
     )
     engine = new_engine(DatabaseSettings(url=SecretStr(urls.eraser("payments"))), "payments")
