@@ -81,10 +81,15 @@ async def blank_parked(
 
 
 async def blank_parked_late(connection: AsyncConnection) -> int:
-    """Blanks what was parked after its order was erased."""
+    """Blanks what was parked after its order was erased; what cannot be read is its key's."""
     rows = (await connection.execute(_READ, {"topics": _TOPICS})).all()
-    brought = sorted({id_ for row in rows if (id_ := held_in(row.body).order_id) is not None})
+    brought = sorted({held_in(row.body).order_id or _text(row.record_key) for row in rows})
     if not brought:
         return 0
     erased = [row.order_id for row in await connection.execute(_ERASED, {"order_ids": brought})]
     return await blank_parked(connection, erased, ()) if erased else 0
+
+
+def _text(key: bytes | None) -> str:
+    """A record's key as an order id: what is in none, such as NUL, is left out."""
+    return (key or b"").decode(errors="ignore").replace("\0", "")

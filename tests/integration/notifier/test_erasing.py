@@ -18,6 +18,7 @@ from shared.messages.base import wrap
 from shared.messages.orders import Customer, OrderLine, OrderPlaced
 from shared.privacy.eraser import Eraser, Place, Wanted
 from shared.privacy.erasures import TASK, blank_late
+from shared.privacy.parked import blank_parked_late
 from shared.service import Kit
 from shared.settings import DatabaseSettings, HttpSettings, KafkaSettings, ServiceSettings
 from shared.tasks import Answered, ClaimedTask, Later
@@ -78,7 +79,7 @@ async def park(connection: asyncpg.Connection, id_: str, key: str, body: bytes) 
     await connection.execute(
         """INSERT INTO inbox (consumer, message_id, outcome, fingerprint, topic, record_key, body, error)
            VALUES ('notifier.orders.events', $1, 'parked', '', $2, $3, $4, 'of the test')""",
-        id_, ORDERS_EVENTS.name, key.encode(), body,
+        id_, ORDERS_EVENTS.name, key.encode("utf-8", "surrogateescape"), body,
     )  # fmt: skip
 
 
@@ -106,3 +107,19 @@ async def test_a_try_that_was_cut_off_leaves_nothing_that_the_next_one_cannot_fi
     held = [bytes(r["content"]) for r in await connection.fetch("SELECT content FROM order_contents")]
     assert [EMAIL.encode() in content for content in held] == [False, False]
     assert any(b"somebody@else.test" in content for content in held)
+
+
+async def test_what_nobody_can_read_and_comes_after_the_erasure_is_blanked_by_its_key(
+    database: tuple[Kit, asyncpg.Connection],
+) -> None:
+    kit, connection = database
+    await connection.execute("INSERT INTO erased_orders (order_id, erased_at) VALUES ('o-1', now())")
+    await park(connection, "hers", "o-1", f'{{"half": "{EMAIL}'.encode())
+    await park(connection, "somebody else's", "o-2", b'{"half": "somebody@else.test')
+    await park(connection, "of no text", "\udcff\0", b"")
+    eraser = Eraser(kit, PLACES, MARK, addresses)
+    assert eraser.engine is not None
+    async with eraser.engine.begin() as erasing:
+        assert await blank_parked_late(erasing) == 1
+    left = {r["message_id"] for r in await connection.fetch("SELECT * FROM inbox WHERE outcome = 'parked'")}
+    assert left == {"somebody else's", "of no text"}
