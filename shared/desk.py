@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import structlog
+from aiokafka.errors import KafkaError
 from rich.console import Console
 
 from shared.database import AWAY, sqlstate
@@ -19,6 +20,7 @@ T = TypeVar("T")
 
 REFUSED = 1  # a rule says no, or what was asked for does not exist
 WRONG = 2  # a setting or an argument is wrong
+KAFKA_WAIT_S = 10.0
 AWAY_CODE = 3  # a server does not answer; what was asked for may be asked again
 
 
@@ -65,6 +67,16 @@ def terminal() -> Console:
         if console.is_terminal
         else Console(markup=False, highlight=False, width=max(console.width, 160))
     )
+
+
+async def reach_kafka(starting: Awaitable[object]) -> None:
+    """Waits a moment for what a command needs of Kafka; without it the command ends with one clear line."""
+    try:
+        async with asyncio.timeout(KAFKA_WAIT_S):
+            await starting
+    except (KafkaError, OSError, TimeoutError):
+        why = "kafka-away: Kafka does not answer: see to it, then run the same command again"
+        raise gone(why, AWAY_CODE) from None
 
 
 def write_out(out: Path, content: bytes) -> None:

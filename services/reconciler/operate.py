@@ -19,7 +19,7 @@ from services.reconciler.period import DAYS_MAX, Periods
 from services.reconciler.rebuild import rebuild as read_again
 from services.reconciler.settings import ReconcilerSettings
 from shared import service
-from shared.desk import AWAY_CODE, REFUSED, terminal, write_out
+from shared.desk import AWAY_CODE, REFUSED, reach_kafka, terminal, write_out
 from shared.envelope import now_utc
 from shared.health import Health
 from shared.messages.reconciler import RunReconciliation
@@ -57,8 +57,8 @@ def reconcile(
             raise typer.BadParameter(f"{provider} is not configured here")
         before = await _run_row(kit, Window(provider, account, *window))
         publisher = Publisher(settings.kafka)
-        await publisher.start()
         try:
+            await reach_kafka(publisher.start())
             await daily.publish(publisher, daily.request(command, now_utc()))
         finally:
             await publisher.stop()

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from shared.desk import reach_kafka
 from shared.envelope import decode, encode
 from shared.kafka import (
     PERSONAL_TOPICS,
@@ -48,10 +49,10 @@ async def ask(
     """Sends the one message; the answers by service that came in time."""
     consumer = AIOKafkaConsumer(**connection_options(settings), **consumer_options(settings))
     publisher = Publisher(settings)
-    await consumer.start()
     try:
+        await reach_kafka(consumer.start())
         await _from_now_on(consumer, settings)
-        await publisher.start()
+        await reach_kafka(publisher.start())
         envelope = wrap(asked, source="operator", subject=asked.customer, time=asked.asked_at)
         await publisher.send(PRIVACY_COMMANDS, asked.customer.encode(), encode(envelope))
         return await _heard(consumer, asked.request_id, wait_s)
