@@ -67,8 +67,11 @@ def asked_window(command: RunReconciliation) -> tuple[datetime, datetime] | None
         return begins(command.day), ends(command.day)
     if since is None or until is None or since.tzinfo is None or until.tzinfo is None:
         return None
-    since, until = (at.astimezone(UTC).replace(microsecond=0) for at in (since, until))
-    return (since, until) if FIRST <= since < until <= since + WINDOW_MAX else None
+    try:
+        since, until = (at.astimezone(UTC).replace(microsecond=0) for at in (since, until))
+    except OverflowError:  # in UTC it would be before the first year, or after the last
+        return None
+    return (since, until) if FIRST <= since < until and until - since <= WINDOW_MAX else None
 
 
 def run_reconciliation(known: Window, now: datetime) -> Decision[Window]:

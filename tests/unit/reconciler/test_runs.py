@@ -99,12 +99,19 @@ NO_WINDOWS = [
     asked(since=NOW, until=NOW + timedelta(days=400)),
     asked(since=NOW.replace(tzinfo=None), until=NOW),
     asked(since=datetime(1990, 1, 1, tzinfo=UTC), until=datetime(1990, 1, 2, tzinfo=UTC)),
+    asked(since=datetime(1, 1, 1, tzinfo=timezone(14 * HOUR)), until=NOW),
+    asked(since=NOW, until=datetime(9999, 12, 31, 23, tzinfo=timezone(-14 * HOUR))),
 ]
 
 
 @pytest.mark.parametrize("command", NO_WINDOWS)
 def test_what_is_no_window_of_any_books_opens_no_run(command: RunReconciliation) -> None:
     assert asked_window(command) is None
+
+
+def test_the_last_days_of_all_are_a_window() -> None:
+    last = datetime(9999, 12, 31, tzinfo=UTC)
+    assert asked_window(asked(since=last - HOUR, until=last)) == (last - HOUR, last)
 
 
 def test_a_window_in_the_future_opens_no_run_and_the_running_day_waits_for_its_end() -> None:
