@@ -24,6 +24,9 @@ def main(arguments: Sequence[str]) -> None:
     for kind in asked.kinds:
         if kind not in KINDS:
             parser.error(f"{kind!r} is not one of {', '.join(KINDS)}")
+    for folder in (asked.templates, asked.fonts):
+        if folder is not None and not folder.is_dir():
+            parser.error(f"{folder} is not a folder")
     out: Path = asked.out
     out.mkdir(parents=True, exist_ok=True)
     try:

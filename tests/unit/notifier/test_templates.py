@@ -117,4 +117,7 @@ def test_the_preview_writes_every_kind(tmp_path: Path, capsys: pytest.CaptureFix
 def test_the_preview_refuses_what_it_does_not_know(tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as end:
         preview.main(["poem", "--out", str(tmp_path)])
+    for folder in ("--templates", "--fonts"):
+        with pytest.raises(SystemExit):
+            preview.main(["receipt", folder, str(tmp_path / "misspelt"), "--out", str(tmp_path)])
     assert end.value.code == 2
