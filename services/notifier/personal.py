@@ -44,7 +44,7 @@ _CONTENTS = text("""
     WHERE order_id = ANY(CAST(:order_ids AS text[])) ORDER BY order_id, revision""")
 _BLANK_CONTENT = text("""
     UPDATE order_contents SET content = :content WHERE order_id = :order_id AND revision = :revision""")
-_SAID = text("""
+ANNOUNCED = text("""
     SELECT position, payload FROM outbox
     WHERE record_key = ANY(CAST(:order_ids AS text[])) AND topic = 'notifier.events'""")
 _BLANK_SAID = text("UPDATE outbox SET payload = :payload WHERE position = :position")
@@ -74,7 +74,7 @@ async def _contents(connection: AsyncConnection, wanted: Wanted) -> int:
 async def _reasons(connection: AsyncConnection, wanted: Wanted) -> int:
     """Why a mail failed is another server's text, which may repeat the address."""
     count = 0
-    for row in (await connection.execute(_SAID, {"order_ids": list(wanted.order_ids)})).all():
+    for row in (await connection.execute(ANNOUNCED, {"order_ids": list(wanted.order_ids)})).all():
         envelope = decode(row.payload)
         if envelope.type not in _failures:
             continue

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.app import MIGRATIONS
-from services.notifier.personal import MARK, PLACES, addresses
+from services.notifier.personal import ANNOUNCED, MARK, PLACES, addresses
 from shared.database import migrate
 from shared.envelope import encode
 from shared.errors import Unavailable
@@ -123,3 +123,16 @@ async def test_what_nobody_can_read_and_comes_after_the_erasure_is_blanked_by_it
         assert await blank_parked_late(erasing) == 1
     left = {r["message_id"] for r in await connection.fetch("SELECT * FROM inbox WHERE outcome = 'parked'")}
     assert left == {"somebody else's", "of no text"}
+
+
+async def test_what_was_announced_of_a_customer_is_found_by_an_index(
+    database: tuple[Kit, asyncpg.Connection],
+) -> None:
+    """Among the announcements of years a search through all of them runs out of its time, again and again."""
+    _, connection = database
+    statement = str(ANNOUNCED).replace(":order_ids", "'{o-1}'")
+    await connection.execute("SET enable_seqscan = off")  # as the services do
+    plan = await connection.fetch(f"EXPLAIN {statement}")
+    conditions = [row[0] for row in plan if "Index Cond" in row[0]]
+    assert conditions
+    assert all("record_key" in condition for condition in conditions)
