@@ -5,6 +5,7 @@ alone, everything before concerns the server or our settings and therefore every
 """
 
 import asyncio
+import re
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +26,10 @@ ANSWER_LENGTH_MAX = 500
 QUIT_SHARE = 0.1  # of the total time-out, after it: what came of the try must be told before its lease ends
 # "Authentication required", "… needed", "… failed", "encryption required" (RFC 4954): about us, never them.
 ABOUT_US = frozenset({421, 530, 534, 535, 538})
+# Our own server does not know us (any more), and no address is at fault. It has no code of its own.
+RELAY_DENIED = re.compile(
+    r"\brelaying\b|\brelay (?:access|denied|not)\b|\b(?:to|not|cannot) relay\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +117,7 @@ def _meaning(error: Exception, step: Step) -> Outcome:
     if isinstance(error, SMTPResponseException) and error.code > 0:
         if step == "server" or error.code in ABOUT_US:
             return Outcome("away", answer)
-        # "Relaying denied": our own server does not know us (any more), and no address is at fault.
-        refused = error.code >= 500 and "relay" not in answer.lower()
+        refused = error.code >= 500 and not RELAY_DENIED.search(without_addresses(answer))
         return Outcome("refused" if refused else "later", answer)
     # The message may have left whole: only the server's answer is missing.
     return Outcome("unclear" if step == "message" else "away", answer)

@@ -45,6 +45,8 @@ async def test_a_mail_is_taken_as_it_was_written(sink: Sink) -> None:
         ("421 closing", "away"),
         ("530 5.7.0 authentication required", "away"),
         ("554 5.7.1 Relay access denied", "later"),
+        ("550 5.7.1 Unable to relay", "later"),
+        ("550 5.1.1 <relay@buyer.test> unknown at relay-1.buyer.test", "refused"),
     ],
 )
 async def test_an_answer_to_the_recipient_concerns_this_mail(sink: Sink, answer: str, verdict: str) -> None:
