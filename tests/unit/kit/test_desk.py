@@ -1,50 +1,46 @@
-"""What a person at the command line is told when something they need is not there."""
+"""What an operator's terminal is sent."""
 
-from pathlib import Path
+import io
 
 import pytest
-from pydantic import SecretStr
+from rich.table import Table
 
-from devstack.ports import free_ports
-from services.payments.operate.erasing import ask
-from shared import desk
-from shared.desk import AWAY_CODE, WRONG, reach_kafka, write_out
-from shared.envelope import now_utc
-from shared.messages.privacy import ErasePersonalData
-from shared.privacy.customers import customer_hash, key_check
-from shared.publish import Publisher
-from shared.settings import KafkaSettings
+from shared.desk import at_desk, gone, printable, terminal
+from shared.errors import Rejected
+from shared.service import Kit
 
-NOWHERE = KafkaSettings(bootstrap_servers=f"127.0.0.1:{free_ports(1)[0]}")
-KEY = SecretStr("of the test, long enough")
-ASKED = ErasePersonalData(
-    request_id="r-1",
-    customer=customer_hash("asha@buyer.test", KEY),
-    key_check=key_check(KEY),
-    order_ids=(),
-    asked_at=now_utc(),
-    person="kiran",
-    reason="ticket 311",
+
+@pytest.mark.parametrize(
+    ("outside", "shown"),
+    [
+        ("\x1b[2J\x07", "\\x1b[2J\\x07"),
+        (b"\xff{}", "\\xff{}"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("two\nlines\tand é ₹", "two\nlines\tand é ₹"),
+    ],
 )
+def test_no_word_from_outside_steers_a_terminal(outside: str | bytes, shown: str) -> None:
+    assert printable(outside) == shown
 
 
-async def test_a_command_does_not_wait_for_kafka_for_ever_and_in_silence(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(desk, "KAFKA_WAIT_S", 0.3)
-    publisher = Publisher(NOWHERE)
-    for command in (reach_kafka(publisher.start()), ask(NOWHERE, ASKED, wait_s=1.0)):
-        with pytest.raises(SystemExit) as ended:
-            await command
-        assert ended.value.code == AWAY_CODE
-        assert capsys.readouterr().err.startswith("kafka-away: ")
-    await publisher.stop()
+def test_brackets_in_a_providers_words_are_no_markup() -> None:
+    console = terminal()
+    console.file = io.StringIO()
+    table = Table("said")
+    table.add_row("[/] [bold]declined[/bold]")
+    console.print(table)
+    assert "[/] [bold]declined[/bold]" in console.file.getvalue()
 
 
-def test_a_file_that_cannot_be_written_is_one_clear_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        write_out(tmp_path / "no" / "such.pdf", b"")
-    assert ended.value.code == WRONG
-    assert capsys.readouterr().err == f"cannot-write: {tmp_path}/no/such.pdf: No such file or directory\n"
+def test_an_end_says_why_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def build() -> Kit:
+        raise Rejected("no-order", "there is none\x1b[1m")
+
+    async def work(_kit: Kit) -> None:
+        return None
+
+    with pytest.raises(SystemExit) as end:
+        at_desk(build, work)
+    assert end.value.code == 1
+    assert capsys.readouterr().err == "no-order: there is none\\x1b[1m\n"
+    assert gone("x", 3).code == 3
