@@ -212,7 +212,7 @@ class Adapter(Protocol):
         ...
 
     def list_settlement_lines(self, since: datetime, until: datetime) -> AsyncIterator[SettlementLine]:
-        """Every line of our account then, payouts included."""
+        """Every line of our account then, payouts included; and older ones that a payout of then paid out."""
         ...
 
     async def close(self) -> None:

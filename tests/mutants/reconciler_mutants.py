@@ -10,6 +10,7 @@ SCHEDULE = "tests/integration/reconciler/test_schedule.py"
 RUNS = "tests/integration/reconciler/test_runs_on_postgresql.py"
 BOTH = "tests/integration/subscribers/test_survival.py"
 DAYS = "tests/integration/reconciler/test_provider_days.py"
+PAYOUTS = "tests/contract/providers/test_stripe_contract.py"
 
 _COMPARED = (
     Mutant(
@@ -46,6 +47,20 @@ _COMPARED = (
         "return at + timedelta(seconds=self.due_s) <= self.settled_until",
         "return at <= self.settled_until",
         (f"{RUNS}::test_what_no_settlement_paid_out_is_found_a_week_later",),
+    ),
+    Mutant(
+        "what a dispute gave back today is missing today",
+        "services/reconciler/domain/matching.py",
+        "moved_at = theirs.moved_at or record.at",
+        "moved_at = record.at",
+        (f"{MATCHING}::test_money_that_a_dispute_gave_back_lately_may_be_in_no_line_yet",),
+    ),
+    Mutant(
+        "a payout says nothing of older lines",
+        "shared/providers/stripe/adapter.py",
+        "of = wanted if payout.created >= until.timestamp() else",
+        "of = wanted if payout.created else",
+        (f"{PAYOUTS}::test_the_day_of_a_payout_has_the_older_lines_that_it_paid_out",),
     ),
     Mutant(
         "a window is compared before our own book covers it",

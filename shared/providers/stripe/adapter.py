@@ -204,18 +204,19 @@ class StripeAdapter:
             yield reading.dispute(dispute)
 
     async def list_settlement_lines(self, since: datetime, until: datetime) -> AsyncIterator[SettlementLine]:
-        """A balance transaction does not name its payout: payouts are asked for their lines first."""
-        path, wanted = (
-            "/v1/balance_transactions",
-            {"created": _window(since, until), "expand": ["data.source"]},
-        )
+        """A balance transaction does not name its payout: payouts are asked for their lines first, and those
+        of the window for older lines, too.
+        """
+        path, expand = "/v1/balance_transactions", ["data.source"]
+        wanted = {"created": _window(since, until), "expand": expand}
         paid_out: set[str] = set()
         async for payout in self._pages(
             Payout, "/v1/payouts", created=_window(since, until + PAID_OUT_AFTER)
         ):
             if not payout.automatic:  # Stripe cannot say what a payout by hand is made of
                 continue
-            async for line in self._pages(BalanceLine, path, payout=payout.id, **wanted):
+            of = wanted if payout.created >= until.timestamp() else {"expand": expand}
+            async for line in self._pages(BalanceLine, path, payout=payout.id, **of):
                 paid_out.add(line.id)
                 yield reading.settlement_line(line, payout.id)
         async for line in self._pages(BalanceLine, path, **wanted):

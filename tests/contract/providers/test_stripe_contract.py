@@ -2,12 +2,16 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as replace_struct
 
 from shared.errors import OutcomeUnknown, Rejected
 from shared.providers.stripe import StripeAdapter
+from tests.contract.providers.contract.driver import all_of
 from tests.contract.providers.contract.orders import request
+from tests.contract.providers.contract.payment_scenarios import paid
 from tests.contract.providers.drivers.stripe import Outcome, StripeDriver
 from tests.contract.simulator.running import eventually
 from tests.contract.simulator.stripe_running import told, types
@@ -208,3 +212,22 @@ async def test_what_was_paid_out_names_its_payout(
     assert len(ours) == 3
     (payout,) = {line.settlement_id for line in ours}
     assert payout
+
+
+async def test_the_day_of_a_payout_has_the_older_lines_that_it_paid_out(tmp_path: Path) -> None:
+    """Else money would be in the bank and on its way for a week."""
+    with StripeDriver.running(tmp_path, time_scale=1) as driver:
+        adapter, days = driver.adapter(), [datetime.now(UTC) - timedelta(days=n) for n in (2, 0)]
+        windows = [(day - timedelta(hours=1), day + timedelta(hours=1)) for day in days]
+        driver.simulator.control("PUT", "/clock", {"behind_s": 2 * 86_400})
+        _, charge = await paid(adapter, driver)
+        (waits,) = await all_of(adapter.list_settlement_lines(*windows[0]))
+        driver.simulator.control("PUT", "/clock", {"behind_s": 0})
+        driver.pay_out()
+        lines = {line.kind: line for line in await all_of(adapter.list_settlement_lines(*windows[1]))}
+        later = await all_of(adapter.list_settlement_lines(*windows[0]))
+        await adapter.close()
+    assert (waits.charge_id, waits.settlement_id) == (charge.charge_id, "")
+    assert lines.keys() == {"payment", "payout"}
+    assert lines["payment"] == replace_struct(waits, settlement_id=lines["payout"].settlement_id)
+    assert later == [lines["payment"]]

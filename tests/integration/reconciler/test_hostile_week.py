@@ -53,7 +53,11 @@ from tests.servers import DatabaseUrls
 SEED = int(os.environ.get("PAYSTREAM_SEED", "0")) or random.randrange(1, 10**6)
 CURRENCIES = {"stripe": ("USD", "EUR"), "paypal": ("USD", "EUR"), "razorpay": ("INR",)}
 DUE = timedelta(days=2)  # until a settlement must have paid out
-PAYOUTS = {1: ("usd", "eur"), 4: ("usd",)}  # at Stripe: one currency waits for longer than it should
+PAYOUTS = {
+    1: ("usd", "eur"),
+    4: ("usd",),
+    6: ("usd",),
+}  # at Stripe: one currency waits for longer than it should
 SETTLED_ON, WITHDRAWN_ON = (1, 5), (2, 5)  # at Razorpay, at PayPal
 PENDING_S = 34 * 3600  # a refund at PayPal: until the evening of the next day
 
