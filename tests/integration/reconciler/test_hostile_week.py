@@ -91,7 +91,8 @@ class Week:
         assert isinstance(stripe.driver, StripeDriver)
         assert isinstance(paypal.driver, PayPalDriver)
         for currency in PAYOUTS.get(number, ()):
-            stripe.driver.simulator.act("payout", currency=currency)
+            if witness.payable(stripe.ledger(), currency):
+                stripe.driver.simulator.act("payout", currency=currency)
         if number in SETTLED_ON:
             razorpay.driver.pay_out()
         await _pending_refunds_end(paypal, number, self.calendar)

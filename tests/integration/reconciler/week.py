@@ -104,7 +104,9 @@ class Shop:
     # --- what happens -------------------------------------------------------------------------------------
 
     async def bought(self) -> Purchase:
-        amount, currency = self.draw.randrange(4_000, 150_000), self.draw.choice(self.currencies)
+        """In each currency by turns, so that no day of many has one alone."""
+        amount, currency = self.draw.randrange(4_000, 150_000), self.currencies[0]
+        self.currencies = (*self.currencies[1:], currency)
         opened, charge = await paid(self.adapter, self.driver, amount, currency)
         return Purchase(opened.provider_order_id, charge)
 

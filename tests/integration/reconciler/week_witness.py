@@ -121,6 +121,12 @@ def payouts(name: str, book: Json) -> Iterator[Payout]:
         yield Payout(name, row.get("currency", "INR").upper(), row["amount"])
 
 
+def payable(book: Json, currency: str) -> bool:
+    """Whether Stripe's balance of this currency is one that it pays out."""
+    lines = (x for x in book["balance_transactions"] if x["currency"] == currency and not x["payout"])
+    return sum(x["net"] for x in lines) > 0
+
+
 def overdue(moved: Iterable[Moved], end: datetime, due: timedelta) -> dict[tuple[str, str], int]:
     """What must have been paid out by then and was not, with its amount."""
     late = [m for m in moved if m.amount and not m.paid_out and m.at + due <= end]
