@@ -186,10 +186,7 @@ def _what_next(
     """Expires what nobody paid, closes what may no longer be paid, or looks again later."""
     if any(c.state == "captured" and payment.fits(c) for c in payment.charges):
         return payment, ()  # it is about to stand
-    in_flight = attempt.capturing or any(
-        c.state in ("pending", "authorized") for c in payment.charges_of(attempt)
-    )
-    if attempt.state == "open" and now >= attempt.expires_at and not in_flight:
+    if _may_expire(payment, attempt, now):
         attempt = replace(attempt, state="expired")
         payment = with_attempt(payment, attempt)
     payment = close_if_over(payment, now)
@@ -205,6 +202,13 @@ def _what_next(
     return payment, (look_task(payment, attempt.id, "schedule", delay_s, following),)
 
 
+def _may_expire(payment: Payment, attempt: Attempt, now: datetime) -> bool:
+    """Whether only a last look keeps it from being over: its time is, and no money is on its way."""
+    if attempt.state != "open" or now < attempt.expires_at or attempt.capturing:
+        return False
+    return all(c.state not in ("pending", "authorized") for c in payment.charges_of(attempt))
+
+
 def close_due(payment: Payment, now: datetime, policy: Policy) -> Decision[Payment]:
     """The order's time is over: closed at once when nothing is open, else after a last look at each."""
     if not payment.registered or payment.closed or payment.standing:
@@ -215,7 +219,7 @@ def close_due(payment: Payment, now: datetime, policy: Policy) -> Decision[Payme
     looks = tuple(
         look_task(payment, a.id, "schedule", 0.0)
         for a in payment.attempts
-        if a.state == "open" and a.provider_order_id
+        if a.provider_order_id and _may_expire(payment, a, now)  # the others have their own schedule
     )
     again = Task("close", f"close:{payment.order_id}", payment.order_id, delay_s=policy.answer_within_s)
     return settle(payment, payment, now, policy, tasks=(*looks, again))
