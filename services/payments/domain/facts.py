@@ -27,7 +27,8 @@ def webhook_received(
     if content is None or not payment.registered:
         return Decision(payment)
     if not content.hint:
-        return seen(payment, provider, content.seen, now, policy)
+        what = replace(content.seen, provider_order_id=content.provider_order_id or "")
+        return seen(payment, provider, what, now, policy)
     attempt = _attempt_meant(payment, provider, content)
     if attempt is None:
         return Decision(payment)

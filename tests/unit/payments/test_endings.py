@@ -4,6 +4,7 @@ import msgspec
 
 from services.payments.domain import facts
 from services.payments.domain.status import reachable
+from shared.messages.facts import Seen, WebhookContent
 from tests.unit.payments.examples import (
     POLICY,
     Story,
@@ -71,6 +72,18 @@ def test_a_silent_attempt_is_looked_at_on_schedule_until_it_expires() -> None:
 def test_after_expiry_a_new_attempt_may_be_opened() -> None:
     story = looked(Story().awaiting_buyer().later(1801), round_=1).asked_to_pay().opened("order_P2")
     assert (len(story.payment.attempts), story.payment.status) == (2, "pending_payment")
+
+
+def test_an_attempt_that_was_cancelled_at_the_provider_is_over_when_a_webhook_says_so() -> None:
+    """Somebody cancelled it in the dashboard: no buyer is given it any more."""
+    story = Story().awaiting_buyer()
+    content = WebhookContent(
+        event_type="payment_intent.canceled", account="acc_1", live=None, known=True,
+        seen=Seen(cancelled=True), provider_order_id="order_P1",
+    )  # fmt: skip
+    story.tell(facts.webhook_received(story.payment, "razorpay", content, story.now, POLICY))
+    assert story.payment.attempts[0].state == "expired"
+    assert len(story.asked_to_pay().payment.attempts) == 2
 
 
 def test_an_order_whose_time_is_over_is_closed_after_a_last_look() -> None:
