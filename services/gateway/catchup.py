@@ -15,13 +15,13 @@ PAGE = 100
 PAGE_MAX = 1000
 _PARAMETERS = frozenset({"updatedSince", "cursor", "limit"})
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
-_CURSOR = re.compile(r"(\d{1,18})\.(\d{1,10})\.([A-Za-z0-9_-]{0,40})", re.ASCII)
+_CURSOR = re.compile(r"(\d{1,18})\.(\d{1,12})\.([A-Za-z0-9_-]{0,40})", re.ASCII)
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 _LAST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class ChangesAnswer(View, frozen=True, kw_only=True):
-    """`cursor` continues from here, now or tomorrow; `more`: there is more already."""
+    """`cursor` continues from here, now or tomorrow; `more`: there is more already (after an empty page, too)."""
 
     payments: list[PaymentDetails]
     cursor: str
@@ -87,7 +87,8 @@ def write_cursor(cursor: Cursor) -> str:
 
 def read_cursor(value: str) -> Cursor:
     match = _CURSOR.fullmatch(value)
-    if match is None:
-        raise Rejected("cursor-invalid", "use the cursor of an earlier answer")
-    transaction, since, order_id = match.groups()
-    return Cursor(int(transaction), order_id, datetime.fromtimestamp(int(since), UTC))
+    try:
+        transaction, since, order_id = match.groups() if match else ("", "", "")
+        return Cursor(int(transaction), order_id, datetime.fromtimestamp(int(since), UTC))
+    except (ValueError, OverflowError):
+        raise Rejected("cursor-invalid", "use the cursor of an earlier answer") from None

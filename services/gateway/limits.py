@@ -11,10 +11,10 @@ import time
 import structlog
 from prometheus_client import Counter
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.gateway.settings import LimitSettings
+from shared.database import AWAY
 from shared.errors import Unavailable
 
 log = structlog.get_logger()
@@ -66,7 +66,7 @@ class Limits:
         try:
             async with asyncio.timeout(self._timeout_s):
                 taken = await self._take(wanted)
-        except (DBAPIError, OSError, TimeoutError) as error:
+        except AWAY as error:
             self._away_until = time.monotonic() + AWAY_S
             UNLIMITED.inc()
             log.warning("requests are not limited: no database", error=repr(error)[:200])
@@ -91,7 +91,7 @@ class Limits:
             try:
                 async with self._engine.connect() as connection:
                     await connection.execute(_FORGET)
-            except (DBAPIError, OSError, TimeoutError) as error:
+            except AWAY as error:
                 log.warning("old rate limits were not deleted", error=repr(error)[:200])
 
 

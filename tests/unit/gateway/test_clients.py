@@ -1,14 +1,16 @@
 """Which address a limit counts, and where a buyer is sent back to."""
 
+from datetime import datetime
 from ipaddress import ip_network
 
 import pytest
 
 from services.gateway.access import client_network
-from services.gateway.catchup import read_cursor, write_cursor
+from services.gateway.catchup import read_cursor, read_time, write_cursor
 from services.gateway.offer import with_order
 from services.gateway.reading import Cursor
 from shared.envelope import now_utc
+from shared.errors import Rejected
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
@@ -46,6 +48,15 @@ def test_buyer_comes_back_to_the_configured_address(return_url: str, address: st
     assert with_order(return_url, "o-1") == address
 
 
-def test_cursor_survives_its_text() -> None:
-    cursor = Cursor(123_456_789_012, "order-1_A", now_utc().replace(microsecond=0))
+@pytest.mark.parametrize(
+    "since", [now_utc().replace(microsecond=0), read_time(None), read_time("8999-12-31T23:59:59Z")]
+)
+def test_cursor_survives_its_text(since: datetime) -> None:
+    cursor = Cursor(123_456_789_012, "order-1_A", since)
     assert read_cursor(write_cursor(cursor)) == cursor
+
+
+@pytest.mark.parametrize("since", ["999999999999", "9999999999999", ""])
+def test_cursor_of_no_time_that_we_gave_is_refused(since: str) -> None:
+    with pytest.raises(Rejected, match="cursor-invalid"):
+        read_cursor(f"1.{since}.order-1")
