@@ -21,7 +21,7 @@ _LAST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class ChangesAnswer(View, frozen=True, kw_only=True):
-    """`cursor` continues from here, now or tomorrow; `more`: there is more already, after an empty page too."""
+    """`cursor` continues from here, now or tomorrow; `more`: there is more, even if this page is empty."""
 
     payments: list[PaymentDetails]
     cursor: str
