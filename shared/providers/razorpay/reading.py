@@ -1,6 +1,7 @@
 """The facts that Razorpay's objects state."""
 
 from datetime import UTC, datetime
+from typing import Literal
 
 from shared.errors import Malformed
 from shared.messages.facts import (
@@ -95,12 +96,20 @@ def dispute(entity: Dispute) -> DisputeFact:
     )
 
 
+def _kind(line: ReportLine) -> Literal["payment", "refund", "dispute", "adjustment"]:
+    """A disputed payment's own line may name its dispute as well; what the dispute moved is an adjustment."""
+    match line.type:
+        case "payment" | "refund" as money:
+            return money
+    return "dispute" if line.dispute_id else "adjustment"
+
+
 def settlement_line(line: ReportLine) -> SettlementLine:
     """One line of the report: `net = credit - debit`; a refund's fee comes on top of its amount."""
     net = line.credit - line.debit
     return SettlementLine(
         line_id=f"{line.type}:{line.entity_id}",
-        kind="dispute" if line.dispute_id else "adjustment" if line.type == "transfer" else line.type,
+        kind=_kind(line),
         amount=net + line.fee,
         fee=line.fee,
         net=net,
