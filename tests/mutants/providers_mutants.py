@@ -9,9 +9,23 @@ MUTANTS = (
     Mutant(
         "a refund that is still in progress counts as refused",
         "shared/providers/razorpay/calls.py",
-        'under_way = status == 409 and "still in progress" in text',
-        "under_way = False",
+        "said = isinstance(error, BadRequestError) and status != 409",
+        "said = isinstance(error, BadRequestError)",
         (f"{ANSWERS}[razorpay-under-way]",),
+    ),
+    Mutant(
+        "a proxy's word is taken for a refusal",
+        "shared/providers/razorpay/calls.py",
+        "said = isinstance(error, BadRequestError) and status != 409",
+        "said = not isinstance(error, requests.JSONDecodeError) and status != 409",
+        (f"{ANSWERS}[razorpay-400-of-a-proxy]",),
+    ),
+    Mutant(
+        "a key that had another request is a refusal",
+        "shared/providers/stripe/calls.py",
+        'said.type in ("invalid_request_error", "card_error")',
+        'said.type in ("invalid_request_error", "card_error", "idempotency_error")',
+        (f"{ANSWERS}[stripe-key-reused]",),
     ),
     Mutant(
         "a report without its lines is an empty one",

@@ -28,6 +28,10 @@ RETRY_AFTER_S = 2.0  # when a 429 does not say; Razorpay's documents promise no 
 RETRY_AFTER_MAX_S = 60.0  # whatever it says: the caller has its own schedule
 
 
+# TypeError: the SDK looks into an error body that is no object, such as a proxy's.
+_FAILURES = (BadRequestError, GatewayError, ServerError, requests.RequestException, ValueError, TypeError)
+
+
 class _Session(requests.Session):
     """Remembers the last answer's head, and never follows a redirect with our credentials."""
 
@@ -67,7 +71,7 @@ class Calls:
         client = self._client()
         try:
             return call(client, {"timeout": self._timeout})
-        except (BadRequestError, GatewayError, ServerError, requests.RequestException, ValueError) as error:
+        except _FAILURES as error:
             session = client.session
             raise classified(error, session.status, session.retry_after_s, writes=writes) from error
 
@@ -88,9 +92,9 @@ def classified(  # noqa: PLR0911 - one line per row of the table
         return Unavailable("provider-rate-limited", "Razorpay asks us to slow down", retry_after_s)
     if status in (401, 403):
         return Unavailable("provider-misconfigured", f"Razorpay refuses our key: {text}", retry_after_s=30.0)
-    # The first request of this key is still running, so nobody can say yet what comes of it.
-    under_way = status == 409 and "still in progress" in text
-    said = not under_way and not isinstance(error, requests.JSONDecodeError)
+    # 409: the key's first request is still running, or was another one: this is not what came of it. And only
+    # Razorpay itself says BAD_REQUEST_ERROR; anything else is a proxy, or a bank behind Razorpay, in trouble.
+    said = isinstance(error, BadRequestError) and status != 409
     if said and status is not None and 400 <= status < 500:
         if status == 404 or "does not exist" in text:
             return NotFound("not-found", text)

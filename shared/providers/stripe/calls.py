@@ -27,6 +27,12 @@ Parameters = Mapping[str, object]
 stripe.enable_telemetry = False
 
 
+# The last two: the SDK looks into an error body that is no object, such as a proxy's.
+_FAILURES = (
+    stripe.StripeError, aiohttp.ClientError, TimeoutError, UnicodeDecodeError, AttributeError, TypeError,
+)  # fmt: skip
+
+
 class _HttpClient(stripe.AIOHTTPClient):
     """Never follows a redirect with our credentials."""
 
@@ -67,7 +73,7 @@ class Calls:
     async def _run(self, method: str, path: str, parameters: Parameters, *, writes: bool) -> str:
         try:
             answer = await self._client.raw_request_async(method, path, **parameters)
-        except (stripe.StripeError, aiohttp.ClientError, TimeoutError, UnicodeDecodeError) as error:
+        except _FAILURES as error:
             raise classified(error, writes=writes) from error
         return str(answer.body)
 
@@ -104,12 +110,9 @@ def classified(  # noqa: PLR0911 - one line per row of the table
         return Unavailable("provider-misconfigured", f"Stripe refuses our key: {text}", retry_after_s=30.0)
     if status == 404 and said.code == "resource_missing":
         return NotFound("not-found", text)
-    # 409: the first request of this key is still running; 424: a bank or network behind Stripe failed.
-    if status in (400, 402, 404) and said.type in (
-        "invalid_request_error",
-        "card_error",
-        "idempotency_error",
-    ):
+    # 409: the first request of this key is still running; 424: a bank or network behind Stripe failed;
+    # an idempotency_error: the key's first request was another one, and this is not what came of it.
+    if status in (400, 402, 404) and said.type in ("invalid_request_error", "card_error"):
         return Rejected("provider-rejected", said.message or f"Stripe answered {status}")
     return _unclear(f"Stripe answered {status}: {text}", writes=writes)
 

@@ -59,7 +59,6 @@ async def test_the_published_answer_is_read(answers: Answers) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "of_write", "of_read"),
     [
-        (400, stripe_error("idempotency_error"), Rejected, Rejected),
         (404, stripe_error("invalid_request_error"), Rejected, Rejected),
         (424, stripe_error("api_error"), OutcomeUnknown, Unavailable),
         (429, stripe_error("invalid_request_error", "lock_timeout"), Unavailable, Unavailable),

@@ -27,6 +27,7 @@ class Wording(Protocol):
     unauthorised: bytes
     missing: bytes
     under_way: tuple[int, bytes]  # the first request of this key is still running
+    key_reused: tuple[int, bytes]  # this key had another request, whose outcome this does not tell
     unprocessable: tuple[int, bytes]  # a good request that its rules refuse
     slow_down: bytes
     trouble: bytes
@@ -55,9 +56,13 @@ def cases(wording: Wording) -> list[Case]:
     truncated = raw(200, wording.order)[:-20]
     status, words = wording.unprocessable
     busy_status, busy = wording.under_way
+    other_status, other = wording.key_reused
     return [
         Case("400", raw(400, wording.refused), Rejected, Rejected),
         Case("400-html", raw(400, HTML, "text/html"), *unclear),
+        Case("400-of-a-proxy", raw(400, b'{"message":"Bad Request"}'), *unclear),
+        Case("400-null", raw(400, b"null"), *unclear),
+        Case("400-error-null", raw(400, b'{"error":null}'), *unclear),
         Case("401", raw(401, wording.unauthorised), *rest),
         Case("403", raw(403, wording.unauthorised), *rest),
         Case("404", raw(404, wording.missing), Rejected, NotFound),
@@ -69,6 +74,8 @@ def cases(wording: Wording) -> list[Case]:
         Case("500", raw(500, wording.trouble), *unclear),
         Case("500-html", raw(500, HTML, "text/html"), *unclear),
         Case("502-html", raw(502, HTML, "text/html"), *unclear),
+        Case("502-number", raw(502, b"502"), *unclear),
+        Case("502-error-text", raw(502, b'{"error":"no description"}'), *unclear),
         Case("503-empty", raw(503, b"", "text/html"), *unclear),
         Case("504-html", raw(504, HTML, "text/html"), *unclear),
         Case("302", raw(302, b"", more="location: /elsewhere\r\n"), *unclear),
@@ -84,6 +91,7 @@ def cases(wording: Wording) -> list[Case]:
         Case("closed", b"", *unclear),
         Case("no-http", b"SSH-2.0-OpenSSH_9.7\r\n", *unclear),
         Case("under-way", raw(busy_status, busy), *unclear),
+        Case("key-reused", raw(other_status, other), *unclear),
     ]
 
 

@@ -74,6 +74,13 @@ class RazorpayWording:
             "BAD_REQUEST_ERROR", "Another request with the same idempotency key is still in progress."
         ),
     )
+    key_reused = (
+        409,
+        razorpay_error(
+            "BAD_REQUEST_ERROR",
+            "Different request with the same idempotency key has already been processed.",
+        ),
+    )
     unprocessable = (400, razorpay_error("BAD_REQUEST_ERROR", "The payment has been fully refunded already"))
     slow_down = razorpay_error("BAD_REQUEST_ERROR", "Too many requests")
     trouble = razorpay_error("SERVER_ERROR", "We are facing some trouble completing your request")
@@ -93,6 +100,7 @@ class StripeWording:
     unauthorised = stripe_error("invalid_request_error")
     missing = stripe_error("invalid_request_error", "resource_missing")
     under_way = (409, stripe_error("idempotency_error", "idempotency_key_in_use"))
+    key_reused = (400, stripe_error("idempotency_error"))
     unprocessable = (402, stripe_error("card_error", "card_declined"))
     slow_down = stripe_error("invalid_request_error", "rate_limit")
     trouble = stripe_error("api_error")
@@ -112,6 +120,7 @@ class PayPalWording:
     unauthorised = b'{"error":"invalid_token","error_description":"Token signature verification failed"}'
     missing = paypal_error("RESOURCE_NOT_FOUND", "INVALID_RESOURCE_ID")
     under_way = (409, paypal_error("RESOURCE_CONFLICT", "PREVIOUS_REQUEST_IN_PROGRESS"))
+    key_reused = (409, paypal_error("RESOURCE_CONFLICT", "DUPLICATE_REQUEST_ID"))
     unprocessable = (422, paypal_error("UNPROCESSABLE_ENTITY", "PAYEE_ACCOUNT_RESTRICTED"))
     slow_down = paypal_error("RATE_LIMIT_REACHED")
     trouble = paypal_error("INTERNAL_SERVER_ERROR")
