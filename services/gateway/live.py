@@ -44,15 +44,17 @@ class Live:
         self.woken("")
 
     async def changed(self, order_id: str, look: Callable[[], Awaitable[bool]], timeout_s: float) -> bool:
-        """Whether `look()` becomes true in time; it is asked at once and after each change."""
+        """Whether `look()` becomes true in time; it is asked at once and after each change.
+
+        Each look is ended in its own time: one that is cut short has not said no.
+        """
+        clock = asyncio.get_running_loop().time
+        until = clock() + timeout_s
         with self._watching(order_id) as event:
-            try:
-                async with asyncio.timeout(timeout_s):
-                    while not await look():
-                        await event.wait()
-                        event.clear()
-            except TimeoutError:
-                return False
+            while not await look():
+                if not await _set_within(event, until - clock()):
+                    return False
+                event.clear()
         return True
 
     def stream(self, order_id: str, read: Callable[[], Awaitable[PaymentView]]) -> AsyncIterator[bytes]:
