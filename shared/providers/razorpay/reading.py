@@ -17,13 +17,10 @@ from shared.messages.facts import (
 from shared.providers.razorpay.entities import Dispute, Order, Payment, Refund, ReportLine, Settlement
 
 AUTHORIZATION_LIFE_S = 3 * 86_400  # the docs say 3 or 5 days; the earlier one is the safe warning
-AMOUNT_MAX = 10**15  # beyond any real amount; keeps nonsense out of the database
 
 
 def charge(payment: Payment) -> ChargeFact:
     """The fact a payment entity states. A snapshot: the event's `authorized` may be captured by now."""
-    if not 0 <= payment.amount < AMOUNT_MAX:
-        raise Malformed("amount-out-of-range", f"payment {payment.id} has amount {payment.amount}")
     state = _state(payment)
     return ChargeFact(
         charge_id=payment.id,
