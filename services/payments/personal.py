@@ -144,7 +144,6 @@ async def _blank_theirs(connection: AsyncConnection, rows: Sequence[Any], wanted
         return 0
     blanked_now = (await connection.execute(_BLANK_TASKS, {"ids": theirs})).rowcount
     if blanked_now < len(theirs):
-        await connection.commit()
         raise Unavailable("webhook-under-way", "a webhook of theirs is just being looked up: once more soon")
     return blanked_now
 

@@ -30,6 +30,7 @@ log = structlog.get_logger()
 
 ORDERS_AT_ONCE = 200  # per transaction: some tens of milliseconds
 SWEEP_EVERY_S = 60.0
+BUSY_PAUSE_S = 0.5  # what has to end first is a call of some seconds
 NO_ROLE = "DATABASE__ERASER_URL is not set: nothing here may blank personal data"
 
 _ORDERS = text("SELECT order_ids FROM erasures WHERE request_id = :request_id")
@@ -53,7 +54,7 @@ class Place:
     """One table of a service, what is blanked in it, and how. Blanking twice changes nothing more.
 
     `blank` may commit what it has done so far; the rest is committed after it. It raises Unavailable when
-    something has to end first: then all is tried again soon.
+    something has to end first: then it is called again soon.
     """
 
     table: str
@@ -148,8 +149,6 @@ class Eraser:
             places = await self._blank_all(self.engine, await self._orders(self.engine, asked))
         except AWAY as error:
             return Later(2.0, f"the database is away: {error!r:.200}")
-        except Unavailable as error:
-            return Later(2.0, str(error))
         passing("eraser.blanked")
         return Answered(Blanked(request_id=asked.request_id, places=places))
 
@@ -174,12 +173,22 @@ class Eraser:
             async with engine.connect() as connection:
                 wanted = Wanted(some, await self.addresses(connection, some))
             for n, place in enumerate(places):
-                async with engine.connect() as connection:
-                    counts[n] += await place.blank(connection, wanted)
-                    await connection.commit()
+                counts[n] += await self._blank(engine, place, wanted)
         return tuple(
             ErasedPlace(place=p.table, what=p.what, count=c) for p, c in zip(places, counts, strict=True)
         )
+
+    async def _blank(self, engine: AsyncEngine, place: Place, wanted: Wanted) -> int:
+        """The rows of one place; waits for what has to end first, as long as the task has time."""
+        while True:
+            try:
+                async with engine.connect() as connection:
+                    count = await place.blank(connection, wanted)
+                    await connection.commit()
+                    return count
+            except Unavailable as error:
+                log.info("an erasure waits", table=place.table, reason=str(error))
+                await asyncio.sleep(BUSY_PAUSE_S)
 
     async def _sweep(self) -> None:
         """Once a minute: what was parked raw after its order was erased."""
