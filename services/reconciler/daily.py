@@ -100,15 +100,16 @@ class Daily:
         return [(row.day, row.number) for row in rows]
 
 
+# What was before our first charge is not ours: asked for, all of it would be missing here.
 _DUE = text("""
     WITH span AS (
-        SELECT greatest(CAST(:first AS date),
-                        least(CAST(:last AS date), CAST(min(at) AT TIME ZONE 'UTC' AS date))) AS begin
-        FROM charges WHERE provider = :provider AND account = :account)
+        SELECT greatest(CAST(:first AS date), ours) AS begin, greatest(CAST(:again AS date), ours) AS again
+        FROM (SELECT least(CAST(:last AS date), CAST(min(at) AT TIME ZONE 'UTC' AS date)) AS ours
+              FROM charges WHERE provider = :provider AND account = :account) earliest)
     SELECT s.day, coalesce(r.number, 0) AS number
     FROM (SELECT begin + n AS day FROM span, generate_series(0, CAST(:last AS date) - begin) n
-          UNION SELECT day FROM mismatches
-          WHERE provider = :provider AND account = :account AND open AND day BETWEEN :again AND :last) s
+          UNION SELECT day FROM mismatches, span
+          WHERE provider = :provider AND account = :account AND open AND day BETWEEN again AND :last) s
     LEFT JOIN runs r ON r.provider = :provider AND r.account = :account
                     AND r.since = CAST(s.day AS timestamp) AT TIME ZONE 'UTC'
                     AND r.until = CAST(s.day + 1 AS timestamp) AT TIME ZONE 'UTC'

@@ -23,8 +23,8 @@ _COMPARED = (
     Mutant(
         "what waits for a late payout is never compared again",
         "services/reconciler/daily.py",
-        "open AND day BETWEEN :again AND :last",
-        "open AND day BETWEEN :first AND :last",
+        "open AND day BETWEEN again AND :last",
+        "open AND day BETWEEN begin AND :last",
         (SCHEDULE,),
     ),
     Mutant(

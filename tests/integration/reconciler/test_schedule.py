@@ -71,10 +71,13 @@ async def test_a_day_is_run_again_each_day_for_a_month_while_something_about_it_
         async with bench.engine.connect() as connection:
             return [*await daily(bench.engine).due(connection, NAME, ACCOUNT, ends(last), now)]
 
-    assert await due() == [(known, 1), (last, 0)]
+    assert await due() == [(last, 0)], "what was before our first charge is not ours"
+    await bench.fill([phantom(1, begins(forgotten))], now)
+    week = [(last - timedelta(days=n), 0) for n in reversed(range(7))]
+    assert await due() == [(known, 1), *week]
     bench.memory.records.clear()
     await bench.run(begins(known), ends(known))
-    assert await due() == [(last, 0)]
+    assert await due() == week
 
 
 async def test_many_differences_at_a_slow_provider_are_asked_for_in_several_turns(bench: Bench) -> None:
