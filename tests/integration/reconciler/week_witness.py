@@ -124,7 +124,7 @@ def payouts(name: str, book: Json) -> Iterator[Payout]:
 def payable(book: Json, currency: str) -> bool:
     """Whether Stripe's balance of this currency is one that it pays out."""
     lines = (x for x in book["balance_transactions"] if x["currency"] == currency and not x["payout"])
-    return sum(x["net"] for x in lines) > 0
+    return bool(sum(x["net"] for x in lines) > 0)
 
 
 def overdue(moved: Iterable[Moved], end: datetime, due: timedelta) -> dict[tuple[str, str], int]:
