@@ -8,6 +8,11 @@ import httpx
 import pytest
 
 from devstack.database_server import DatabaseServer
+from services.gateway import limits
+from services.gateway.limits import Limits
+from services.gateway.settings import LimitSettings
+from shared.database import new_engine
+from shared.settings import DatabaseSettings
 from tests.integration.gateway.orders import new_order_id, order, token
 from tests.integration.gateway.process import Gateway, server
 from tests.integration.gateway.system import System, new_system
@@ -19,14 +24,14 @@ CLIENT, ORDER, KEY = 60, 20, 30  # a minute's worth each; one a second, one in 3
 def two(
     postgres: DatabaseServer, kafka: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[System, Gateway]]:
-    limits = {
+    settings = {
         "GATEWAY_LIMITS__CLIENT_PER_MINUTE": str(CLIENT),
         "GATEWAY_LIMITS__ORDER_PER_MINUTE": str(ORDER),
         "GATEWAY_LIMITS__KEY_PER_MINUTE": str(KEY),
         "GATEWAY_LIMITS__TIMEOUT_S": "10",  # a busy machine must not open the limit under test
         "GATEWAY_TRUSTED_PROXIES": '["192.0.2.0/24"]',
     }
-    with new_system(postgres, kafka, tmp_path_factory.mktemp("limits"), **limits) as first:
+    with new_system(postgres, kafka, tmp_path_factory.mktemp("limits"), **settings) as first:
         second = first.another("2")
         second.start()
         yield first, second
@@ -93,6 +98,19 @@ def test_limit_per_key_does_not_touch_buyers(two: tuple[System, Gateway]) -> Non
         order_id = new_order_id()
         assert client.get(f"/api/payments/{order_id}", headers=token(order_id)).status_code == 200
         assert client.get("/api/payments", headers=server("reader")).status_code == 200
+
+
+async def test_every_empty_bucket_is_forgotten_however_many_there_are(
+    two: tuple[System, Gateway], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With less forgotten in a minute than buyers come, the table would grow for ever."""
+    monkeypatch.setattr(limits, "FORGOTTEN_AT_ONCE", 10)
+    two[0].query("""INSERT INTO rate_limits SELECT 'client:' || n, now() - interval '1 second'
+                    FROM generate_series(1, 25) n UNION SELECT 'client:full', now() + interval '1 minute'""")
+    engine = new_engine(DatabaseSettings.model_validate({"url": two[0].urls.app("gateway")}), "gateway")
+    await Limits(engine, LimitSettings()).forget()
+    await engine.dispose()
+    assert [row["bucket"] for row in two[0].query("SELECT bucket FROM rate_limits")] == ["client:full"]
 
 
 def test_refusal_says_when_to_come_back(two: tuple[System, Gateway]) -> None:
