@@ -30,7 +30,6 @@ from shared.settings import PayPalSettings
 log = structlog.get_logger()
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
-NOTE_LENGTH_MAX = 255  # of a refund's note to the payer
 
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)  # of orders, captures, refunds and disputes
 
@@ -110,12 +109,10 @@ class PayPalAdapter:
     async def open_order(self, request: OrderRequest) -> ProviderOrderFact:
         """Repeating it is harmless: under the same key PayPal gives the same order, for six hours."""
         value = amounts.decimal_text(request.amount, request.currency)
-        context = {
-            "return_url": _with_order(self._return_url, request.order_id),
-            "cancel_url": _with_order(self._cancel_url, request.order_id),
-            "user_action": "PAY_NOW",
-            "shipping_preference": "NO_SHIPPING",
-        }
+        context = {"user_action": "PAY_NOW", "shipping_preference": "NO_SHIPPING"}
+        for name, url in (("return_url", self._return_url), ("cancel_url", self._cancel_url)):
+            if url:  # PayPal refuses an order whose address is none
+                context[name] = _with_order(url, request.order_id)
         unit = {
             "custom_id": request.order_id,
             "invoice_id": request.reference,
@@ -164,12 +161,12 @@ class PayPalAdapter:
             raise Rejected(code, refused.detail) from refused
         except NotFound as unknown:
             raise Rejected("capture-refused", unknown.detail) from unknown
-        return _done(lambda: _newest_charge(order))
+        return _done(lambda: _charge_of(order))
 
     async def _captured(self, request: CaptureRequest) -> ChargeFact:
         """Money was taken; as long as it cannot be read how, the outcome is unknown."""
         try:
-            return _newest_charge(await self._order(request.provider_order_id))
+            return _charge_of(await self._order(request.provider_order_id))
         except (Unavailable, Malformed, Rejected) as error:
             raise OutcomeUnknown("provider-outcome-unknown", error.detail) from error
 
@@ -179,13 +176,12 @@ class PayPalAdapter:
     async def refund(self, request: RefundRequest) -> RefundFact:
         path = f"/v2/payments/captures/{_id(request.charge_id)}/refund"
         value = amounts.decimal_text(request.amount, request.currency)
+        # The reason is the shop's own: PayPal would mail a note to the payer.
         body = {
             "amount": {"currency_code": request.currency, "value": value},
             "invoice_id": request.key,
             "custom_id": request.key,  # both: see `refund_reference`
         }
-        if request.reason:
-            body["note_to_payer"] = request.reason[:NOTE_LENGTH_MAX]
         try:
             made = await self._calls.post(path, Refund, body, request.key)
         except (Refused, NotFound) as refused:
@@ -228,11 +224,12 @@ class PayPalAdapter:
             return []
 
 
-def _newest_charge(order: Order) -> ChargeFact:
+def _charge_of(order: Order) -> ChargeFact:
+    """The capture that took the money, or will; else the last. PayPal promises no order among them."""
     charges = reading.seen(order).charges
     if not charges:
         raise Malformed("provider-answer-unreadable", f"order {order.id} was captured and has no capture")
-    return charges[-1]
+    return next((charge for charge in charges if charge.state != "failed"), charges[-1])
 
 
 def _done(read: Callable[[], T]) -> T:

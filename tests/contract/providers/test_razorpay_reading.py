@@ -21,11 +21,11 @@ from shared.providers.razorpay.entities import ReportLine
 )
 def test_a_disputed_payment_is_settled_all_the_same(kind: str, dispute_id: str | None, expected: str) -> None:
     """Read as its dispute, the payment would be missing in every settlement."""
-    line = ReportLine(
-        entity_id="pay_1", type=kind, debit=0, credit=976, amount=1000, currency="INR", fee=24,
-        created_at=1_767_225_600, settled_at=1_767_398_400, settlement_id="setl_1", dispute_id=dispute_id,
-    )  # fmt: skip
-    read = reading.settlement_line(line)
+    line = {
+        "entity_id": "pay_1", "type": kind, "debit": 0, "credit": 976, "amount": 1000, "currency": "INR",
+        "fee": 24, "settled_at": 1_767_398_400, "settlement_id": "setl_1", "dispute_id": dispute_id,
+    }  # fmt: skip
+    read = reading.settlement_line(msgspec.convert(line, ReportLine))
     assert (read.kind, read.amount, read.net) == (expected, 1000, 976)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Awaitable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -82,6 +83,48 @@ async def test_what_only_paypal_says(
     answers.say = raw(status, body)
     assert type(await of_create(answers.url)) is of_a_write
     assert type(await of_read(answers.url)) is of_a_read
+
+
+async def test_the_shops_reason_for_a_refund_is_not_mailed_to_the_buyer(answers: Answers) -> None:
+    """It is for the shop's own records (docs/http.md); a note to the payer is mailed by PayPal."""
+    answers.say = raw(201, b'{"id":"1JU08902781691411","status":"COMPLETED"}')
+    adapter = paypal_adapter_at(answers.url)
+    await adapter.refund(replace(REFUND, reason="suspected fraud"))
+    await adapter.close()
+    (asked,) = answers.requests
+    assert json.loads(asked.body) == {
+        "amount": {"currency_code": "USD", "value": "10.00"},
+        "invoice_id": REFUND.key,
+        "custom_id": REFUND.key,
+    }
+
+
+@pytest.mark.parametrize(
+    "states", [("DECLINED", "COMPLETED"), ("COMPLETED", "DECLINED"), ("PENDING", "FAILED")]
+)
+async def test_the_capture_that_took_the_money_is_the_answer_wherever_it_stands(
+    answers: Answers, states: tuple[str, str]
+) -> None:
+    amount = {"currency_code": "USD", "value": "100.00"}
+    captures = [{"id": f"{state}1", "status": state, "amount": amount} for state in states]
+    unit = {"amount": amount, "payments": {"captures": captures}}
+    order = {"id": CAPTURE.provider_order_id, "status": "COMPLETED", "purchase_units": [unit]}
+    answers.say = raw(201, json.dumps(order).encode())
+    adapter = paypal_adapter_at(answers.url)
+    taken = await adapter.capture(CAPTURE)
+    await adapter.close()
+    assert taken.state in ("captured", "pending")
+
+
+async def test_addresses_that_are_not_set_are_left_out(answers: Answers) -> None:
+    """PayPal refuses what is no address: every order would fail."""
+    answers.say = raw(201, b'{"id":"5O190127TN364715T","status":"CREATED"}')
+    adapter = paypal_adapter_at(answers.url, return_url="https://shop.example/back", cancel_url="")
+    await failure(adapter, adapter.open_order(ORDER))
+    (asked,) = answers.requests
+    context = json.loads(asked.body)["payment_source"]["paypal"]["experience_context"]
+    assert context["return_url"] == "https://shop.example/back?order=o-1"
+    assert "cancel_url" not in context
 
 
 async def test_a_token_that_is_refused_is_renewed_once(answers: Answers) -> None:
