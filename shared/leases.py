@@ -20,7 +20,8 @@ _TAKE = text("""
     INSERT INTO leases (name, owner, until)
     VALUES (:name, :owner, clock_timestamp() + make_interval(secs => :s))
     ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until
-    WHERE leases.owner = excluded.owner OR leases.until < clock_timestamp() OR leases.owner LIKE :heir_of
+    WHERE leases.owner = excluded.owner OR leases.until < clock_timestamp()
+       OR starts_with(leases.owner, :heir_of)
     RETURNING owner""")
 
 _RELEASE = text("DELETE FROM leases WHERE name = :name AND owner = :owner")
@@ -38,7 +39,7 @@ class Lease:
         self._engine = engine
         self.name = name
         self.owner = f"{owner}/{secrets.token_hex(4)}"
-        self._heir_of = f"{owner}/%"
+        self._heir_of: str | None = f"{owner}/"
         self._until = 0.0  # on the monotonic clock
 
     @property
@@ -61,7 +62,7 @@ class Lease:
         async with asyncio.timeout(LEASE_S), self._engine.begin() as connection:
             mine = (await connection.execute(_TAKE, wanted)).scalar_one_or_none() is not None
         was = self.held
-        self._heir_of = ""
+        self._heir_of = None
         self._until = asked_at + LEASE_S - MARGIN_S if mine else 0.0
         if mine != was:
             log.info("lease taken" if mine else "lease is with another", lease=self.name)

@@ -133,6 +133,11 @@ def confirm_checkout(
         return Decision(payment, answers=(Answer(asker.correlation_id, "attempt-mismatch", detail=detail),))
     if payment.standing is not None:
         return Decision(payment, answers=(Answer(asker.correlation_id, "ok", status_answer(payment)),))
+    if attempt.provider not in policy.providers:
+        detail = f"{attempt.provider} is no longer set up: nobody can look there"
+        return Decision(
+            payment, answers=(Answer(asker.correlation_id, "provider-unavailable", detail=detail),)
+        )
     asked = replace(attempt, verify_asked=attempt.verify_asked + 1)
     after = with_attempt(payment, asked)
     if asker.correlation_id is not None:

@@ -97,6 +97,7 @@ class TillPayWording:
     unauthorised = _error("who are you?")
     missing = _error("there is nothing under this id")
     under_way = (409, _error("still at it"))
+    key_reused = (409, _error("this key had another request"))
     unprocessable = (422, _error("more than is left of the charge"))
     slow_down = _error("slow down")
     trouble = _error("we have a problem")

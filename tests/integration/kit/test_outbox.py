@@ -182,6 +182,12 @@ async def test_a_new_process_of_the_same_name_takes_over_at_once_and_only_once(k
     assert restarted.held
 
 
+async def test_an_instance_of_a_name_alike_takes_no_lease_over(kit: Kit) -> None:
+    alike = Lease(kit.engine, "relay", "example_1")
+    await alike.renew()
+    assert (kit.lease.held, alike.held) == (True, False)
+
+
 async def test_another_instances_commit_wakes_the_leader_by_notify(kit: Kit) -> None:
     heard = asyncio.Event()
     url = kit.settings.database.url.get_secret_value()

@@ -95,6 +95,14 @@ def test_a_return_from_the_superseded_attempt_waits_for_a_read_of_that_one() -> 
     assert story.answers[-1].correlation_id == "old"
 
 
+def test_a_return_from_a_provider_that_is_no_longer_set_up_is_answered() -> None:
+    story = at_stripe()
+    story.policy = replace(story.policy, providers={})
+    came_back(story, "stripe", "order_P1", "late")
+    assert (story.answers[-1].correlation_id, story.answers[-1].code) == ("late", "provider-unavailable")
+    assert story.payment.attempts[0].verify_asked == 0
+
+
 def came_back(story: Story, provider: str, provider_order_id: str, who: str) -> Story:
     command = ConfirmCheckout(order_id="order-1", provider=provider, provider_order_id=provider_order_id)
     return story.tell(facts.confirm_checkout(story.payment, command, Asker(who), story.now, story.policy))
