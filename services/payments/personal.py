@@ -58,7 +58,7 @@ _UNMATCHED = text("""
            THEN body END AS body
     FROM provider_events
     WHERE order_id IS NULL AND erased_at IS NULL AND (received_at, message_id) > (:at, :id)
-    ORDER BY received_at, message_id LIMIT 2000""")
+    ORDER BY received_at, message_id LIMIT :some""")
 _SEARCHES = text("""
     SELECT id, key, payload FROM tasks
     WHERE subject = 'unmatched' AND kind = 'match' AND payload <> '{}' AND id > :after
@@ -84,6 +84,8 @@ _BLANK_CONTENT = text("""
     UPDATE payments SET content = :content, fingerprint = :fingerprint WHERE order_id = :order_id""")
 
 SEARCHES_AT_ONCE = 500  # some MB
+UNMATCHED_AT_ONCE = 2000
+_FIRST: dict[str, Any] = {"at": datetime.min.replace(tzinfo=UTC), "id": ""}
 
 _orders = Catalogue(OrderPlaced)
 _webhooks = Catalogue(ProviderEventReceived)
@@ -98,19 +100,26 @@ async def addresses(connection: AsyncConnection, order_ids: Sequence[str]) -> Se
 
 
 def places(webhooks: Webhooks) -> tuple[Place, ...]:
-    """Every place but the parked messages, which each service has. Contents last: they name the customer."""
+    """Every place but the parked messages, which each service has. Contents last: they name the customer.
+
+    A search through the webhooks of nobody's order may take longer than one try has: it goes on where the try
+    before it was cut off, as long as this process lives.
+    """
+    reached: dict[tuple[str, ...], dict[str, Any]] = {}  # by the addresses that are looked for
 
     async def raw(connection: AsyncConnection, wanted: Wanted) -> int:
         count, asked = 0, {"order_ids": list(wanted.order_ids)}
         while rows := (await connection.execute(_WEBHOOKS, asked)).all():
             count += await blank_rows(connection, webhooks, rows)
             await connection.commit()
-        after: dict[str, Any] = {"at": datetime.min.replace(tzinfo=UTC), "id": ""}
-        named = {"addresses": list(wanted.addresses)}
-        while wanted.addresses and (rows := (await connection.execute(_UNMATCHED, after | named)).all()):
+        who = tuple(sorted(wanted.addresses))
+        named = {"addresses": list(who), "some": UNMATCHED_AT_ONCE}
+        after = reached.get(who, _FIRST)
+        while who and (rows := (await connection.execute(_UNMATCHED, after | named)).all()):
             count += await blank_rows(connection, webhooks, [row for row in rows if row.body is not None])
             await connection.commit()
-            after = {"at": rows[-1].received_at, "id": rows[-1].message_id}
+            after = reached[who] = {"at": rows[-1].received_at, "id": rows[-1].message_id}
+        reached.pop(who, None)
         return count
 
     return (

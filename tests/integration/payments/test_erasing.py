@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import event
 
 from services.payments import personal
 from services.payments.app import MIGRATIONS
@@ -92,6 +93,45 @@ async def test_a_webhook_that_is_just_being_looked_up_is_blanked_when_that_is_ov
     rows = await connection.fetch("SELECT 1 FROM tasks WHERE payload <> '{}'")
     await connection.close()
     assert rows == []
+
+
+async def test_a_long_search_goes_on_where_the_try_before_was_cut_off(
+    urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would begin anew in each try, and never be through."""
+    monkeypatch.setattr(personal, "UNMATCHED_AT_ONCE", 2)
+    connection = await asyncpg.connect(
+        urls.admin.replace("+asyncpg", ""), server_settings={"search_path": "payments"}
+    )
+    for n in range(7):
+        await connection.execute(
+            """INSERT INTO provider_events (received_at, message_id, provider, account, event_type, verdict,
+                                            headers, body)
+               VALUES (now(), $1, 'razorpay', 'acc_1', 'payment.captured', 'other_account', '{}', $2)""",
+            f"w-{n}", f"of {EMAIL if n % 3 == 0 else 'somebody@else.test'}".encode(),
+        )  # fmt: skip
+    engine = new_engine(DatabaseSettings(url=SecretStr(urls.eraser("payments"))), "payments")
+    webhooks, wanted, pages = places(Webhooks({}))[1], Wanted(("o-1",), (EMAIL,)), 0
+
+    def cut_off(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        nonlocal pages
+        if "order_id IS NULL" not in statement:
+            return
+        pages += 1
+        if pages == 3:
+            raise OSError("the try has no more time")
+
+    event.listen(engine.sync_engine, "before_cursor_execute", cut_off)
+    async with engine.connect() as erasing:
+        with pytest.raises(OSError, match="no more time"):
+            await webhooks.blank(erasing, wanted)
+    async with engine.connect() as erasing:
+        assert await webhooks.blank(erasing, wanted) == 1, "two of three were blanked by the first try"
+    await engine.dispose()
+    rows = await connection.fetch("SELECT message_id FROM provider_events WHERE body = '' ORDER BY 1")
+    await connection.close()
+    assert [row["message_id"] for row in rows] == ["w-0", "w-3", "w-6"]
+    assert pages == 6, "two, the one that was cut off, the last two and the end"
 
 
 async def test_a_content_that_is_just_being_replaced_is_not_put_back(urls: DatabaseUrls) -> None:
