@@ -66,6 +66,13 @@ class Later:
     unbegun: bool = False
 
 
+def backoff_s(claims: int) -> float:
+    """How long a task rests that failed without being able to say why; doubles with each claim."""
+    return min(
+        BUG_BACKOFF_MAX_S, 2.0 ** min(claims, 16)
+    )  # a run of a long window is claimed thousands of times
+
+
 class Performer(Protocol):
     """Carries out one kind of task, outside any transaction. It must not raise for expected failures."""
 
@@ -213,7 +220,7 @@ class Tasks:
             if bug:
                 log.exception("a task failed", kind=task.kind, key=task.key, claims=task.claims)
             TASKS.labels(task.kind, "bug" if bug else "away").inc()
-            delay_s = min(BUG_BACKOFF_MAX_S, 2.0**task.claims)
+            delay_s = backoff_s(task.claims)
             await self._postpone(task, Later(delay_s, "bug" if bug else f"an outage: {error!r:.200}"))
         finally:
             self._busy[task.kind] -= 1

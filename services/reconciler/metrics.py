@@ -16,18 +16,26 @@ RUNNING = Gauge("paystream_runs_open", "Reconciliations under way", ["provider"]
 
 
 async def measure(connection: AsyncConnection, now: datetime) -> None:
-    """Reads all of them from the database: each instance shows the same, also after a restart."""
+    """Reads all of them from the database: each instance shows the same, also after a restart.
+
+    All are read before any is set: whoever scrapes meanwhile sees the numbers of before, not none.
+    """
+    mismatches = (await connection.execute(_MISMATCHES)).all()
+    money = (await connection.execute(_MONEY)).all()
+    ages = (await connection.execute(_AGES)).all()
+    read = (await connection.execute(_READ)).all()
+    running = (await connection.execute(_RUNNING)).all()
     for gauge in (OPEN, UNEXPLAINED, OLDEST, READ, RUNNING):
         gauge.clear()
-    for row in await connection.execute(_MISMATCHES):
+    for row in mismatches:
         OPEN.labels(row.provider, row.kind).set(row.number)
-    for row in await connection.execute(_MONEY):
+    for row in money:
         UNEXPLAINED.labels(row.provider, row.currency).set(row.amount)
-    for row in await connection.execute(_AGES):
+    for row in ages:
         OLDEST.labels(row.provider).set((now - row.oldest).total_seconds())
-    for row in await connection.execute(_READ):
+    for row in read:
         READ.labels(row.provider, row.leg).set((now - row.until).total_seconds())
-    for row in await connection.execute(_RUNNING):
+    for row in running:
         RUNNING.labels(row.provider).set(row.number)
 
 
