@@ -1,5 +1,6 @@
 """Parked messages are kept whole: those that bring a customer's data are blanked with the customer."""
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -54,10 +55,22 @@ def held_in(body: bytes) -> Held:
     return Held(order.order_id, body, normalised(order.customer.email)) if order else Held(None, body)
 
 
-def names_one_of(raw: bytes, words: Collection[str]) -> bool:
-    """Whether bytes from outside hold one of these words, in whatever spelling of its letters."""
+# `a@shop.test` is neither in `anna@shop.test` nor in `a@shop.test.example`, yet in `\u003ca@shop.test\u003e`,
+# `\na@shop.test` and `%3Ca%40shop.test`, as JSON and forms write it.
+_BEFORE = r"(?:^|[^\w.+%'-]|\\u[0-9a-f]{4}|\\[bfnrt]|%[0-9a-f]{2})"
+_AFTER = r"(?![\w-]|\.\w)"
+_AT = r"(?:@|%40|\\u0040)"
+
+
+def names_one_of(raw: bytes, addresses: Collection[str]) -> bool:
+    """Whether bytes from outside hold one of these addresses, whole, in whatever spelling of its letters."""
     lowered = raw.decode("utf-8", "replace").lower()
-    return any(word.lower() in lowered for word in words)
+    return any(re.search(_pattern(address), lowered, re.MULTILINE) for address in addresses)
+
+
+def _pattern(address: str) -> str:
+    local, _, domain = address.lower().rpartition("@")
+    return f"{_BEFORE}{re.escape(local)}{_AT}{re.escape(domain)}{_AFTER}"
 
 
 async def blank_parked(
