@@ -14,7 +14,7 @@ from shared.errors import NotFound
 from shared.service import Kit
 
 SERVICES = ("gateway", "payments", "notifier", "reconciler")
-LIMIT = 100
+LIMIT = 100  # of each service, for a table that a person can read
 
 commands = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 Consumer = Annotated[str, typer.Argument(help="as `parked list` names it, e.g. payments.payments.webhooks")]
@@ -26,15 +26,24 @@ def list_(
     service: Annotated[
         str | None, typer.Option(help="one service; else every one that is set up here")
     ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="so many of each service")] = LIMIT,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """What is parked, the oldest first."""
+
+    async def listed(kit: Kit) -> list[dict[str, Any]]:
+        async with kit.engine.connect() as connection:
+            return await inbox.parked(connection, limit + 1)
+
     names = [_known(service)] if service else [name for name in SERVICES if configured(name)]
     if not names:
         raise gone("no service is set up in this environment: run it where a service's settings are", 2)
     rows: list[dict[str, Any]] = []
     for name in names:
-        rows += at_desk(import_module(f"services.{name}.operate").kit, _listed)
+        found = at_desk(import_module(f"services.{name}.operate").kit, listed)
+        rows += found[:limit]
+        if len(found) > limit:
+            typer.echo(f"more is parked at {name} than the oldest {limit}: see --limit", err=True)
     if as_json:
         typer.echo(json.dumps(rows, default=str))
         return
@@ -87,11 +96,6 @@ def replay(
     except Exception as error:  # noqa: BLE001 - whatever a decider can raise: it stays parked
         raise gone(f"still cannot be processed, and stays parked: {error!r:.500}", REFUSED) from None
     typer.echo(f"applied {message_id} at {consumer}, on record as {person}: {reason}")
-
-
-async def _listed(kit: Kit) -> list[dict[str, Any]]:
-    async with kit.engine.connect() as connection:
-        return await inbox.parked(connection, LIMIT)
 
 
 def _kit_of(consumer: str) -> Any:

@@ -62,6 +62,16 @@ async def test_what_still_cannot_be_processed_stays_parked(payments: Payments, p
     assert await listed() == [place]
 
 
+async def test_a_list_that_is_not_whole_says_so(payments: Payments, paystream: Operator) -> None:
+    for number in range(2):
+        envelope = wrap(LookAgain(order_id="o-1"), source="gateway", subject="o-1", time=now_utc())
+        await parked(payments, encode(envelope), f"o-{number}")
+    said = await paystream("parked", "list", "--limit", "1", "--json")
+    assert len(said.json) == 1
+    assert "more is parked at payments" in said.err
+    assert "more is parked" not in (await paystream("parked", "list", "--limit", "1000")).err
+
+
 async def test_a_service_that_is_not_set_up_here_is_said(paystream: Operator) -> None:
     said = await paystream("parked", "list", "--service", "notifier")
     assert (said.code, said.err.strip()) == (
