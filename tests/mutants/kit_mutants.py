@@ -68,6 +68,13 @@ _OUTBOX = (
         (f"{OUTBOX}::test_one_holds_the_lease_and_the_next_gets_it_only_when_that_one_knows",),
     ),
     Mutant(
+        "a process takes over the lease of a name alike",
+        "shared/leases.py",
+        "starts_with(leases.owner, :heir_of)",
+        "leases.owner LIKE :heir_of || '%'",
+        (f"{OUTBOX}::test_an_instance_of_a_name_alike_takes_no_lease_over",),
+    ),
+    Mutant(
         "a holder does not notice that its lease ran out",
         "shared/leases.py",
         "return time.monotonic() < self._until",
