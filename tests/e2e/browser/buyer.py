@@ -1,5 +1,6 @@
 """A person in front of the demo shop: what they do, what they see, and what their browser complains of."""
 
+import asyncio
 import re
 import secrets
 from dataclasses import dataclass, field
@@ -28,6 +29,9 @@ _DIARY = """
 """
 
 
+PROJECTED_S = 10.0  # until a reader sees what the page was told; usually some milliseconds
+
+
 @dataclass(frozen=True, kw_only=True)
 class Site:
     """The running system's addresses, and the shop's own key."""
@@ -46,6 +50,13 @@ class Site:
     async def payment(self, order_id: str) -> dict[str, Any]:
         """The payment as the shop's server may see it."""
         found: dict[str, Any] = await self.get(f"{self.gateway}/api/payments/{order_id}", key=self.api_key)
+        return found
+
+    async def paid(self, order_id: str) -> dict[str, Any]:
+        """The same once it is paid: the page may know it from its own question a moment before."""
+        async with asyncio.timeout(PROJECTED_S):
+            while (found := await self.payment(order_id))["status"] != "paid":
+                await asyncio.sleep(0.05)
         return found
 
     async def ledger(self) -> dict[str, Any]:

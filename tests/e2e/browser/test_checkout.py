@@ -16,7 +16,7 @@ async def test_a_buyer_pays_and_sees_it_live(buyer: Buyer, site: Site) -> None:
     await buyer.sees_heading("Payment received")
     screens = await buyer.screens()
     assert screens.index("open") < screens.index("confirming") < screens.index("paid")
-    payment = await site.payment(order_id)
+    payment = await site.paid(order_id)
     assert (payment["status"], payment["amounts"]["captured"]) == ("paid", 2_990_00)
     await buyer.page.get_by_role("link", name="View your order").click()
     await buyer.sees_heading("Thank you! We are packing.")
@@ -45,7 +45,7 @@ async def test_a_decline_is_explained_and_may_be_tried_again(buyer: Buyer, site:
     await expect(buyer.pay_button).to_contain_text("Try again")
     await buyer.pay()
     await buyer.sees("paid")
-    payment = await site.payment(order_id)
+    payment = await site.paid(order_id)
     assert [charge["state"] for charge in payment["charges"]] == ["failed", "captured"]
 
 

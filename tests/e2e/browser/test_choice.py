@@ -16,7 +16,7 @@ async def test_another_provider_after_leaving_the_fields(buyer: Buyer, site: Sit
     await buyer.chooses("razorpay")
     await buyer.popup.locator("#sim-pay").click()
     await buyer.sees("paid")
-    payment = await site.payment(order_id)
+    payment = await site.paid(order_id)
     assert (payment["provider"], payment["amounts"]["captured"]) == ("razorpay", payment["amount"])
 
 
@@ -27,7 +27,7 @@ async def test_another_provider_after_giving_up_at_paypal(buyer: Buyer, site: Si
     await buyer.open_fields()
     await buyer.pay_by_card("4242 4242 4242 4242")
     await buyer.sees("paid")
-    assert (await site.payment(order_id))["provider"] == "stripe"
+    assert (await site.paid(order_id))["provider"] == "stripe"
 
 
 async def test_the_choice_works_by_keyboard(buyer: Buyer) -> None:

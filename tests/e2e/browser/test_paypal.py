@@ -20,7 +20,7 @@ async def test_an_approval_leads_back_to_paid(buyer: Buyer, site: Site) -> None:
     assert await buyer.ways() == ["razorpay", "stripe", "paypal"]
     await buyer.at_paypal("approve")
     await buyer.sees("paid")
-    payment = await site.payment(order_id)
+    payment = await site.paid(order_id)
     assert (payment["provider"], payment["status"]) == ("paypal", "paid")
     assert "PayerID" not in buyer.page.url
     assert "paypal_order_id" not in buyer.page.url
@@ -47,7 +47,7 @@ async def test_a_declined_instrument_is_chosen_anew(buyer: Buyer, site: Site) ->
     assert "paid" not in await buyer.screens()
     await buyer.at_paypal("approve")
     await buyer.sees("paid")
-    assert (await site.payment(order_id))["amounts"]["captured"] == 20_50
+    assert (await site.paid(order_id))["amounts"]["captured"] == 20_50
 
 
 async def test_an_e_cheque_is_processing_until_it_clears(buyer: Buyer, site: Site) -> None:

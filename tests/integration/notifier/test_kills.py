@@ -31,6 +31,7 @@ POINTS = (
     "relay.before_publish@2",
     "relay.after_publish@1",
 )  # the commit of the claim: test_faults and test_refunds
+ONE_AT_A_TIME = {"smtp__connections": "1"}  # so that a death can interrupt one mail, and repeat one
 ALIVE_AFTER = 2  # deaths in a row: after the third the message is parked, as one that kills
 MAILS = 4  # receipt, credit note, cancellation, dispute; and the reminder of one that is heard of in time
 
@@ -68,7 +69,7 @@ async def test_killed_anywhere_it_makes_each_document_and_mail_once(system: Syst
     orders = [f"o-{n}" for n in range(len(POINTS))]
     for order_id, point in zip(orders, POINTS, strict=True):
         name, _, count = point.partition("@")
-        doomed = await system.start(failpoint=f"{name}:exit@{count}")
+        doomed = await system.start(failpoint=f"{name}:exit@{count}", **ONE_AT_A_TIME)
         for message in happenings(order_id):
             told.append(message)
             await system.send(message)
@@ -125,7 +126,7 @@ async def resent_once(system: System, orders: Sequence[str]) -> None:
         process.kill()
         process.wait()
     await time_passes(system)
-    doomed = await system.start(failpoint="notifier.after_smtp:exit@1")
+    doomed = await system.start(failpoint="notifier.after_smtp:exit@1", **ONE_AT_A_TIME)
     subjects = {"credit_note": f"rf-{orders[0]}", "cancellation": f"rf-{orders[0]}"}
     for kind, subject in subjects.items():
         asked = ResendDocument(order_id=orders[0], kind=kind, subject=subject, nonce="n-1", person="kiran")

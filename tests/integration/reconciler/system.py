@@ -245,9 +245,10 @@ class System:
         return [m for m in await self._events() if isinstance(m, MismatchResolved)]
 
     async def completed(self, day: date) -> list[ReconciliationCompleted]:
-        """The ended runs of this day; the service by itself runs yesterday's."""
+        """The ended runs of this day, the last one last; the service by itself runs yesterday's."""
         events = await self._events()
-        return [m for m in events if isinstance(m, ReconciliationCompleted) and m.day == day]
+        found = [m for m in events if isinstance(m, ReconciliationCompleted) and m.day == day]
+        return sorted(found, key=lambda m: m.completed_at)
 
     async def _events(self) -> list[Message]:
         """Each event once: a relay that died may have sent one twice, under the same id."""
